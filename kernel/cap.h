@@ -1,0 +1,119 @@
+/* Capabilities, the slots that hold them, and looking them up without a lock.
+ *
+ * A capability is two words. w0 holds its type, the object and the rights:
+ *
+ *     63      56 55                          6 5      4 3      0
+ *     |  type   | object's direct-map address  |  0     | rights |      (Untyped: bits 5..0 are log2 of its bytes)
+ *
+ * The address's top byte is all ones and needs no room. w1 depends on the type:
+ *     Endpoint, Gate, Notification   badge
+ *     Untyped                        see untyped.h
+ *     CNode                          radix (log2 of its slots)
+ *     Frame                          log2 of the bytes; bit 8: device memory
+ *     PageTable                      level
+ *     IRQ handler                    interrupt number (w0's object is 0)
+ *
+ * Slots change only under the CSpace lock (cdt.h). A reader takes no lock: it copies both words and looks at the slot's
+ * sequence number before and after. It may use the object until it leaves the kernel or waits for another hart, since
+ * an object is torn down only after every hart has been outside the kernel (ipi.h, quiesce).
+ */
+#pragma once
+#include "atomic.h"
+#include "fence.h"
+#include "types.h"
+#include <tenon/message.h>
+
+struct cap {
+    uint64_t w0, w1;
+};
+
+enum slot_kind {
+    SLOT_COPY = 0,
+    SLOT_ORIGINAL = 1,  /* retyped, or minted with a badge of its own: what derives from it can be revoked */
+    SLOT_OF_VSPACE = 2, /* a VSpace's root: a copy */
+    SLOT_OF_TCB = 4,    /* + enum tcb_slot: a copy in a thread's own slots */
+};
+
+/* Letters: (r) read without lock, written under the CSpace lock in cap.c's order; others: CSpace lock. */
+struct slot {
+    uint64_t w0;            /* (r) 0: empty */
+    uint64_t w1;            /* (r) */
+    uint32_t prev, next;    /* neighbours in the derivation list, as slot references; 0: none */
+    uint32_t seq;           /* (r) changes whenever w1 does */
+    uint32_t kind;          /* enum slot_kind */
+};
+_Static_assert(sizeof(struct slot) == 1 << TN_SLOT_BITS, "ABI: size of a slot");
+
+static inline enum tn_object cap_type(struct cap c)
+{
+    return (enum tn_object)(c.w0 >> 56);
+}
+static inline void *cap_object(struct cap c)
+{
+    return (void *)(((int64_t)(c.w0 << 8) >> 8) & ~63ll);
+}
+static inline uint64_t cap_rights(struct cap c)
+{
+    return c.w0 & TN_RIGHTS_ALL;
+}
+static inline bool cap_has(struct cap c, uint64_t rights)
+{
+    return (c.w0 & rights) == rights;
+}
+static inline paddr_t cap_paddr(struct cap c)
+{
+    return virt_to_phys(cap_object(c));
+}
+static inline struct cap cap_make(enum tn_object type, const void *object, uint64_t low_bits, uint64_t w1)
+{
+    return (struct cap){(uint64_t)type << 56 | ((uint64_t)object & 0x00ffffffffffffc0ull) | low_bits, w1};
+}
+#define CAP_NULL ((struct cap){0, 0})
+
+#define FRAME_DEVICE 0x100ull
+static inline uint32_t cap_frame_bits(struct cap c)
+{
+    return c.w1 & 63;
+}
+
+/* Copies a slot's capability. A slot that is being changed reads as empty. */
+static inline struct cap slot_read(const struct slot *s)
+{
+    for (;;) {
+        uint32_t seq = load_relaxed(&s->seq);
+        fence_r(); /* pairs with: slot_write */
+        struct cap c = {load_relaxed(&s->w0), load_relaxed(&s->w1)};
+        fence_r();
+        if (likely(load_relaxed(&s->seq) == seq))
+            return c;
+    }
+}
+/* Replaces a slot's capability; CSpace lock held. Does not touch the derivation list. */
+void slot_write(struct slot *s, struct cap c);
+
+/* A thread's CSpace root in one word, so that it can be exchanged under readers: slots' address | radix. 0: none. */
+typedef uint64_t cspace_root_t;
+static inline cspace_root_t cspace_root(struct slot *slots, uint64_t radix)
+{
+    return (uint64_t)slots | radix;
+}
+/* The slot that a capability pointer names, or NULL. Its content may change at any time. */
+static inline struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
+{
+    struct slot *slots = (struct slot *)(root & ~31ull);
+    if (likely(cptr >> (root & 31) == 0))
+        return root ? &slots[cptr] : NULL;
+    uint64_t index = cptr & 0xffffffffu, inner = cptr >> 32;
+    if (root == 0 || index >> (root & 31) != 0 || inner == 0)
+        return NULL;
+    struct cap node = slot_read(&slots[index]);
+    if (cap_type(node) != TN_CNODE || (inner - 1) >> node.w1 != 0)
+        return NULL;
+    return (struct slot *)cap_object(node) + (inner - 1);
+}
+/* The capability that a pointer names; CAP_NULL if there is none. */
+static inline struct cap cspace_lookup(cspace_root_t root, tn_cptr_t cptr)
+{
+    struct slot *s = cspace_slot(root, cptr);
+    return likely(s != NULL) ? slot_read(s) : CAP_NULL;
+}

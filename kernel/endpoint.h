@@ -1,0 +1,29 @@
+/* Endpoints: where senders and receivers meet.
+ *
+ * A queue of blocked threads, all senders or all receivers, first come first served. Guarded by the endpoint's own lock
+ * (RANK_ENDPOINT), as are the state, links and blocked_on of the threads in it. An endpoint that only one hart's threads
+ * use keeps its line on that hart.
+ */
+#pragma once
+#include "spinlock.h"
+#include "tcb.h"
+
+enum endpoint_queue { QUEUE_EMPTY = 0, QUEUE_SENDERS, QUEUE_RECEIVERS };
+
+struct endpoint {
+    struct spinlock lock;
+    uint32_t queue; /* enum endpoint_queue; EMPTY exactly if first is NULL */
+    struct tcb *first, *last;
+    uint8_t pad[40];
+};
+_Static_assert(sizeof(struct endpoint) == 1 << TN_ENDPOINT_BITS, "ABI");
+
+/* Queue operations; lock held. */
+void endpoint_append(struct endpoint *e, struct tcb *t);
+void endpoint_unlink(struct endpoint *e, struct tcb *t);
+
+/* Cancels a wait of `t`, a thread of this hart that is blocked on an endpoint. false: somebody has just taken it off (WAKING). */
+bool endpoint_cancel(struct tcb *t);
+
+/* The endpoint is going away: waiters return with PEER_GONE, a few per call. true: none is left. */
+bool endpoint_finalise(struct endpoint *e);

@@ -1,0 +1,120 @@
+/* Page types, and taking memory out of every page table. See memory.h.
+ *
+ * types[] is read without a lock by debug checks; it changes under the CSpace lock.
+ */
+#include "memory.h"
+#include "atomic.h"
+#include "bootmem.h"
+#include "csr.h"
+#include "hart.h"
+#include "ipi.h"
+#include "platform.h"
+#include "shootdown.h"
+#include "tcb.h"
+#include <string.h>
+
+static uint8_t *types; /* one per page of [ram_base, ram_base + pages) */
+static pfn_t ram_base;
+static uint64_t ram_pages;
+
+bool preemption_pending(void)
+{
+    return (csr_read(sip) & csr_read(sie)) != 0;
+}
+
+void memory_init(void)
+{
+    uint64_t low = ~0ull, high = 0;
+    for (uint32_t i = 0; i < platform.memory_count; i++) {
+        struct range r = platform.memory[i];
+        low = r.base.v < low ? r.base.v : low;
+        high = r.base.v + r.bytes > high ? r.base.v + r.bytes : high;
+    }
+    ram_base = phys_to_pfn((paddr_t){low});
+    ram_pages = phys_to_pfn((paddr_t){high}).v - ram_base.v;
+    types = bootmem_alloc(ram_pages, CACHE_LINE); /* zero: PAGE_NONE */
+}
+
+static bool in_ram(paddr_t p)
+{
+    return phys_to_pfn(p).v - ram_base.v < ram_pages;
+}
+
+enum page_type memory_type(paddr_t p)
+{
+    return in_ram(p) ? types[phys_to_pfn(p).v - ram_base.v] : PAGE_NONE;
+}
+
+paddr_t memory_page(uint64_t n)
+{
+    return pfn_to_phys((pfn_t){ram_base.v + n % ram_pages});
+}
+
+void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type)
+{
+    uint64_t first = phys_to_pfn(base).v, last = phys_to_pfn((paddr_t){base.v + bytes - 1}).v;
+    memset(&types[first - ram_base.v], type, last - first + 1);
+}
+
+static bool memory_is_table(uint64_t page)
+{
+    return types[page] >= PAGE_TABLE;
+}
+
+bool memory_is_mappable(paddr_t base, uint64_t bytes)
+{
+    if (!in_ram(base))
+        return false;
+    uint64_t first = phys_to_pfn(base).v - ram_base.v, count = (bytes + TN_PAGE_BYTES - 1) >> TN_PAGE_BITS;
+    for (uint64_t i = first; i < first + count; i++)
+        if (types[i] == PAGE_FRAME || memory_is_table(i))
+            return true;
+    return false;
+}
+
+/* Clears the entries of one table that point into the range. Entries may change at any time under us: other holders of
+ * the table write it, the hardware sets A and D. Only what still points into the range is exchanged. */
+static void clear_table(pte_t *table, paddr_t base, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < TN_PT_ENTRIES; i++) {
+        pte_t pte = load_relaxed(&table[i]);
+        while ((pte & TN_PTE_V) && (pte & (TN_PTE_U | TN_PTE_G)) != TN_PTE_G && tn_pte_paddr(pte) - base.v < bytes) {
+            if (compare_exchange_relaxed(&table[i], pte, 0))
+                break;
+            pte = load_relaxed(&table[i]);
+        }
+    }
+}
+
+/* Tables searched between two looks for a waiting interrupt. */
+#define SCAN_TABLES 16
+
+static status_t scan(struct tcb *t, paddr_t base, uint64_t bytes)
+{
+    uint32_t tables = 0;
+    for (uint64_t page = t->scan_next; page < ram_pages; page++) {
+        if (!memory_is_table(page))
+            continue;
+        clear_table(phys_to_virt(pfn_to_phys((pfn_t){ram_base.v + page})), base, bytes);
+        if (++tables % SCAN_TABLES == 0 && preemption_pending()) {
+            t->scan_next = page + 1;
+            return STATUS_RESTART;
+        }
+    }
+    return TN_OK;
+}
+
+status_t memory_unmap(struct tcb *t, uint64_t w0, paddr_t base, uint64_t bytes)
+{
+    if (t->scan_w0 != w0) {
+        quiesce();
+        t->scan_w0 = w0;
+        t->scan_next = 0;
+    }
+    status_t status = scan(t, base, bytes);
+    if (status != TN_OK)
+        return status;
+    t->scan_w0 = 0;
+    shootdown_everything();
+    return TN_OK;
+}

@@ -1,0 +1,35 @@
+/* What each page of RAM is now: one byte a page, and the search of all page tables for entries that point somewhere.
+ *
+ * Types change under the CSpace lock alone, and only while no entry refers to the page and no TLB can:
+ *
+ *     UNTYPED --retype--> OBJECT, FRAME, TABLE --(no capability left; quiesce; scan; flush everywhere)--> UNTYPED
+ */
+#pragma once
+#include "pt.h"
+#include "types.h"
+
+struct tcb;
+
+enum page_type {
+    PAGE_NONE = 0,   /* no RAM, or the kernel's and the firmware's own */
+    PAGE_UNTYPED,
+    PAGE_OBJECT,
+    PAGE_FRAME,
+    PAGE_TABLE = 8,  /* + level */
+};
+
+void memory_init(void); /* boot: after bootmem_init */
+enum page_type memory_type(paddr_t p); /* PAGE_NONE outside RAM */
+/* The n-th page of RAM, counted from its beginning again and again. */
+paddr_t memory_page(uint64_t n);
+void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type);
+
+/* Takes a range out of every page table: waits until nobody can be writing entries to it on the strength of an earlier
+ * look-up, clears every entry that points into it (leaf or link), and flushes every hart. `w0` names the operation;
+ * interruptible, keeps its place in `t`. CSpace lock held; may wait for other harts. */
+status_t MUST_CHECK memory_unmap(struct tcb *t, uint64_t w0, paddr_t base, uint64_t bytes);
+/* Is any page of the range a frame or a table? */
+bool memory_is_mappable(paddr_t base, uint64_t bytes);
+
+/* An interrupt is waiting: long operations should stop where they are and be started again. */
+bool preemption_pending(void);

@@ -1,0 +1,168 @@
+/* Scheduling. See sched.h.
+ *
+ * Invariants: bit p of ready_bits is set exactly if ready_first[p] is not NULL; the current thread is in no queue and READY;
+ * the slice clock runs exactly while an equal of the current thread is ready (checked when either changes on a slow path).
+ * Locks: none; every structure here belongs to the hart.
+ */
+#include "sched.h"
+#include "csr.h"
+#include "fp.h"
+#include "ipi.h"
+#include "mmu.h"
+#include "timer.h"
+#include "trap.h"
+#include "vspace.h"
+
+void sched_enqueue_last(struct hart *h, struct tcb *t)
+{
+    uint32_t p = t->priority;
+    t->state = THREAD_READY;
+    t->next = NULL;
+    t->prev = h->ready_last[p];
+    if (t->prev)
+        t->prev->next = t;
+    else
+        h->ready_first[p] = t;
+    h->ready_last[p] = t;
+    h->ready_bits |= 1ull << p;
+}
+
+void sched_enqueue_first(struct hart *h, struct tcb *t)
+{
+    uint32_t p = t->priority;
+    t->state = THREAD_READY;
+    t->prev = NULL;
+    t->next = h->ready_first[p];
+    if (t->next)
+        t->next->prev = t;
+    else
+        h->ready_last[p] = t;
+    h->ready_first[p] = t;
+    h->ready_bits |= 1ull << p;
+}
+
+void sched_dequeue(struct hart *h, struct tcb *t)
+{
+    uint32_t p = t->priority;
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        h->ready_first[p] = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    else
+        h->ready_last[p] = t->prev;
+    if (!h->ready_first[p])
+        h->ready_bits &= ~(1ull << p);
+}
+
+/* A thread has come home, or never left: make it ready, unless it was stopped on the way. */
+void sched_arrive(struct hart *h, struct tcb *t)
+{
+    if (unlikely(t->stop)) {
+        t->stop = false;
+        t->state = THREAD_INACTIVE;
+        return;
+    }
+    sched_enqueue_last(h, t);
+    if (!h->current || t->priority >= h->current->priority)
+        h->resched = true;
+}
+
+void sched_wake(struct hart *h, struct tcb *t)
+{
+    if (likely(t->hart == h))
+        sched_arrive(h, t);
+    else
+        ipi_wake(t->hart, t);
+}
+
+void sched_switch(struct hart *h, struct tcb *t)
+{
+    t->state = THREAD_READY;
+    h->current = t;
+    if (unlikely(h->fp_owner != NULL))
+        fp_switch(h, t);
+    if (load_relaxed(&t->vspace->satp) != h->satp)
+        vspace_switch(h, t->vspace);
+}
+
+void sched_hand_over(struct hart *h, struct tcb *t)
+{
+    if (likely(t->priority >= sched_top(h) && !t->stop)) {
+        sched_switch(h, t);
+        return;
+    }
+    sched_arrive(h, t);
+}
+
+void sched_yield(struct hart *h)
+{
+    struct tcb *t = h->current;
+    h->current = NULL;
+    sched_enqueue_last(h, t);
+}
+
+void sched_slice_over(struct hart *h)
+{
+    h->slice_armed = false;
+    if (h->current && h->ready_first[h->current->priority])
+        sched_yield(h);
+}
+
+/* Nothing is ready: wait for an interrupt. While `idle` is set others need not wait for this hart: it holds no pointer from
+ * a look-up, and before it runs user code again it serves its box. */
+static void idle(struct hart *h)
+{
+    if (h->satp != kernel_satp)
+        vspace_switch(h, &kernel_vspace);
+    timer_slice_stop(h);
+    store_relaxed(&h->idle, 1);
+    fence_rw(); /* pairs with: hart_is_outside */
+    while (h->ready_bits == 0) {
+        if (!ipi_pending(h))
+            __asm__ volatile("wfi");
+        trap_poll_interrupts(h);
+    }
+    store_relaxed(&h->idle, 0);
+    fence_rw(); /* pairs with: hart_is_outside */
+    ipi_serve(h);
+}
+
+void sched_choose(struct hart *h)
+{
+    h->resched = false;
+    struct tcb *t = h->current;
+    if (t) {
+        int top = sched_top(h);
+        if (top > t->priority) {
+            h->current = NULL;
+            sched_enqueue_first(h, t);
+        }
+    }
+    while (!h->current) {
+        int top = sched_top(h);
+        if (top < 0) {
+            if (h->fp_owner)
+                fp_switch(h, NULL);
+            idle(h);
+            continue;
+        }
+        t = h->ready_first[top];
+        sched_dequeue(h, t);
+        sched_switch(h, t);
+    }
+    h->resched = false;
+    bool shared = h->ready_first[h->current->priority] != NULL;
+    if (shared && !h->slice_armed)
+        timer_slice_start(h);
+    else if (!shared && h->slice_armed)
+        timer_slice_stop(h);
+}
+
+void sched_start(void)
+{
+    struct hart *h = hart_self();
+    sched_choose(h);
+    trap_return(h->current);
+}

@@ -1,0 +1,34 @@
+/* Address spaces: a root table, an ASID, and the harts that may hold translations.
+ *
+ * ASIDs are really used: a switch flushes nothing. Should there be more spaces than ASIDs, the surplus shares ASID 0 with
+ * the kernel-only space and is flushed at each switch.
+ */
+#pragma once
+#include "cap.h"
+#include "hart.h"
+
+struct vspace {
+    uint64_t satp;     /* atomic; written under the CSpace lock. The kernel-only one while there is no root. */
+    uint64_t asid;     /* 0: none, flushed at each switch */
+    paddr_t root;      /* atomic; v = 0: none */
+    bool had_root;     /* a root is given once: what the ASID's translations came from does not change */
+    struct slot root_slot __attribute__((aligned(32))); /* derived from the PageTable capability given */
+    uint64_t harts[TN_HARTS_MAX / 64] __attribute__((aligned(CACHE_LINE))); /* atomic; bit = hart may hold translations */
+};
+_Static_assert(sizeof(struct vspace) <= 1 << TN_VSPACE_BITS, "ABI: size of a VSpace");
+
+extern struct vspace kernel_vspace; /* no user mappings; what threads without a space run on */
+
+void vspace_init(struct vspace *v);
+void vspace_init_kernel(void); /* boot, once mmu.c has chosen the mode */
+/* Gives the space its root, once. CSpace lock held. ILLEGAL_OPERATION: it has one. INVALID_CAPABILITY, INVALID_ARGUMENT. */
+status_t MUST_CHECK vspace_set_root(struct vspace *v, struct slot *table);
+/* The root's capability is gone: the space has no user mappings any more. CSpace lock held. */
+void vspace_root_removed(struct vspace *v);
+/* The object goes; returns its ASID once no hart can hold translations. */
+void vspace_finalise(struct vspace *v);
+
+/* Loads the space on this hart. */
+void vspace_switch(struct hart *h, struct vspace *v);
+
+status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label);

@@ -1,8 +1,8 @@
 /* From the firmware to C, for the first hart and for the others; and two jumps that C cannot make itself.
  *
- * The firmware enters at physical addresses with translation off (SBI specification, "Hart State Management"; a0 = hart id,
- * a1 = what it was told). Code here is position-independent, so `la` gives physical addresses before translation is on and
- * virtual ones after. In the kernel tp always holds the hart's struct hart, and sscratch is 0.
+ * The firmware enters at physical addresses with translation off (SBI specification, "Hart State Management"; a0 = hart
+ * id, a1 = what it was told). Code here is position-independent, so `la` gives physical addresses before translation is
+ * on and virtual ones after. In the kernel tp always holds the hart's struct hart, and sscratch is 0.
  */
 #include <asm_offsets.h>
 
@@ -39,9 +39,9 @@ boot_secondary:
     add a0, a1, t0
     la a2, kernel_secondary_main
 
-/* tp = physical struct hart, a2 = physical function to go to; a0, a1 its arguments. Every hart has Sv39; the kernel's addresses
- * are the same in the wider modes, to which mmu.c changes later. Writing satp makes the next fetch fault, which leads to the
- * virtual address in stvec: no identity mapping is needed. */
+/* tp = physical struct hart, a2 = physical function to go to; a0, a1 its arguments. Every hart has Sv39; the
+ * kernel's addresses are the same in the wider modes, to which mmu.c changes later. Writing satp makes the next
+ * fetch fault, which leads to the virtual address in stvec: no identity mapping is needed. */
 enter_virtual:
     li t2, KERNEL_BASE
     add tp, tp, t2
@@ -83,8 +83,8 @@ boot_continue:
     li fp, 0
     jr a1
 
-/* bool boot_survives(void (*attempt)(const void *), const void *argument): false if the attempt traps. It must be a leaf that
- * changes no saved register but fp. sscratch keeps the stack for the trap's way back. */
+/* bool boot_survives(void (*attempt)(const void *), const void *argument): false if the attempt traps. It must be a
+ * leaf that changes no saved register but fp. sscratch keeps the stack for the trap's way back. */
     .globl boot_survives
 boot_survives:
     addi sp, sp, -32
@@ -115,8 +115,8 @@ boot_survives:
 boot_trap_text:
     .asciz "trap while booting"
 
-/* The kernel's map of physical memory: 256 pages of 1 GiB in the upper half. Root table under Sv39; under Sv48 and Sv57 the
- * last entry of the table above leads here (mmu.c). */
+/* The kernel's map of physical memory: 256 pages of 1 GiB in the upper half. Root table under Sv39; under Sv48 and
+ * Sv57 the last entry of the table above leads here (mmu.c). */
     .data
     .balign 4096
     .globl kroot_l2

@@ -1,8 +1,9 @@
-/* The first program: its objects from boot memory, its image from the initrd, its capabilities, and all memory that is left.
+/* The first program: its objects from boot memory, its image from the initrd, its capabilities, and all memory that is
+ * left.
  *
- * What it finds where is said in tenon/bootinfo.h. Its frames and tables are typed like any others, but only those with a slot there
- * have a capability. Runs once on the boot hart, while the others sleep; takes the CSpace lock for form's sake. The program starts
- * on hart 0.
+ * What it finds where is said in tenon/bootinfo.h. Its frames and tables are typed like any others, but only those with
+ * a slot there have a capability. Runs once on the boot hart, while the others sleep; takes the CSpace lock for form's
+ * sake. The program starts on hart 0.
  */
 #include "boot.h"
 #include "bootmem.h"
@@ -121,7 +122,8 @@ static bool stands_alone(uint64_t base, uint64_t bytes)
     return base % bytes == 0 && in_ram(base, bytes) && others == 0;
 }
 
-/* The initrd as one Frame: where it stands if that can be one (platform.c has reserved it up to a power of two), else a copy. */
+/* The initrd as one Frame: where it stands if that can be one (platform.c has reserved it up to a power of two),
+ * else a copy. */
 static const uint8_t *initrd_frame(void)
 {
     uint64_t bytes = 1ull << bits_up(platform.initrd.bytes);
@@ -169,7 +171,8 @@ static uint64_t load_program(const char *name, const struct cpio_file *file)
     if (error != ELF_OK)
         refuse("program", name, elf_strerror(error));
     for (uint32_t i = 0; elf_next_load(&elf, &i, &s) == ELF_OK;) {
-        uint64_t rights = (s.flags & ELF_R ? TN_READ : 0) | (s.flags & ELF_W ? TN_WRITE : 0) | (s.flags & ELF_X ? TN_EXEC : 0);
+        uint64_t rights =
+            (s.flags & ELF_R ? TN_READ : 0) | (s.flags & ELF_W ? TN_WRITE : 0) | (s.flags & ELF_X ? TN_EXEC : 0);
         if (!pt_rights_valid(rights) || (s.flags & (ELF_W | ELF_X)) == (ELF_W | ELF_X))
             refuse("program", name, "a segment is writable and executable, or has no rights");
         uint64_t start = s.vaddr % TN_PAGE_BYTES;
@@ -278,7 +281,7 @@ static struct tcb *make_thread(struct vspace *space, struct tcb *t)
     give(TN_INIT_TCB, cap_make(TN_TCB, t, TN_RIGHTS_ALL, 0));
     give(TN_INIT_IRQ_CONTROL, cap_make(TN_IRQ_CONTROL, NULL, TN_RIGHTS_ALL, 0));
     give(TN_INIT_ROOT_TABLE, cap_make(TN_PAGETABLE, root, TN_READ | TN_WRITE, mmu_levels - 1));
-    if (vspace_set_root(space, &cnode[TN_INIT_ROOT_TABLE]) != TN_OK)
+    if (vspace_set_root(t, space, &cnode[TN_INIT_ROOT_TABLE]) != TN_OK)
         refuse("init", "", "the kernel's own root table is refused");
     tcb_slot_set(t, TCB_CSPACE, &cnode[TN_INIT_CNODE]);
     tcb_slot_set(t, TCB_VSPACE, &cnode[TN_INIT_VSPACE]);

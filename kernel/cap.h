@@ -41,7 +41,7 @@ struct slot {
     uint32_t prev, next;    /* neighbours in the derivation list, as slot references; 0: none */
     uint32_t seq;           /* (r) changes whenever w1 does */
     uint32_t kind;          /* enum slot_kind */
-};
+} __attribute__((aligned(1 << TN_SLOT_BITS))); /* slot references count in these units */
 _Static_assert(sizeof(struct slot) == 1 << TN_SLOT_BITS, "ABI: size of a slot");
 
 static inline enum tn_object cap_type(struct cap c)

@@ -6,6 +6,8 @@
 #include "gate.h"
 #include "irq.h"
 #include "memory.h"
+#include "platform.h"
+#include "syscall.h"
 #include "untyped.h"
 #include "vspace.h"
 #include <tenon/invoke.h>
@@ -47,7 +49,7 @@ static status_t cnode_copy(struct tcb *t, struct slot *dest, bool mint)
     if (mint && arg(t, 3) != 0) {
         enum tn_object type = cap_type(c);
         if (type != TN_ENDPOINT && type != TN_GATE && type != TN_NOTIFICATION)
-            return TN_INVALID_ARGUMENT;
+            return error_argument(t, 4);
         if (c.w1 != 0)
             return TN_ILLEGAL_OPERATION;
         c.w1 = arg(t, 3);
@@ -92,7 +94,7 @@ static status_t cnode_invoke(struct tcb *t, struct cap node, uint64_t label)
 {
     uint64_t index = arg(t, 0);
     if (index >> node.w1 != 0)
-        return TN_RANGE_ERROR;
+        return error_range(t, 0, (1ull << node.w1) - 1);
     struct slot *s = (struct slot *)cap_object(node) + index;
     switch (label) {
     case TN_CNODE_COPY:
@@ -109,31 +111,31 @@ static status_t cnode_invoke(struct tcb *t, struct cap node, uint64_t label)
     }
 }
 
-/* NULL for a capability pointer of 0; else a slot of one of the two types. */
-static status_t optional_slot(struct tcb *t, tn_cptr_t cptr, enum tn_object type, enum tn_object or_type, struct slot **out)
+/* Argument `n`: NULL for a capability pointer of 0; else a slot of one of the two types. */
+static status_t optional_slot(struct tcb *t, uint32_t n, enum tn_object type, enum tn_object or_type, struct slot **out)
 {
     *out = NULL;
-    if (cptr == 0)
+    if (arg(t, n) == 0)
         return TN_OK;
-    status_t status = source_lookup(t, cptr, out);
+    status_t status = source_lookup(t, arg(t, n), out);
     if (status != TN_OK)
         return status;
     enum tn_object found = cap_type((struct cap){(*out)->w0, 0});
-    return found == type || found == or_type ? TN_OK : TN_INVALID_CAPABILITY;
+    return found == type || found == or_type ? TN_OK : error_capability(t, n + 1);
 }
 
 static status_t tcb_set_space(struct tcb *t, struct tcb *target)
 {
     struct slot *cspace, *vspace, *fault;
-    status_t status = optional_slot(t, arg(t, 0), TN_CNODE, TN_CNODE, &cspace);
+    status_t status = optional_slot(t, 0, TN_CNODE, TN_CNODE, &cspace);
     if (status == TN_OK)
-        status = optional_slot(t, arg(t, 1), TN_VSPACE, TN_VSPACE, &vspace);
+        status = optional_slot(t, 1, TN_VSPACE, TN_VSPACE, &vspace);
     if (status == TN_OK)
-        status = optional_slot(t, arg(t, 2), TN_ENDPOINT, TN_GATE, &fault);
+        status = optional_slot(t, 2, TN_ENDPOINT, TN_GATE, &fault);
     if (status != TN_OK)
         return status;
     if (fault && !cap_has((struct cap){fault->w0, 0}, TN_WRITE))
-        return TN_INVALID_CAPABILITY;
+        return error_capability(t, 3);
     if (!cdt_room_for(3))
         return STATUS_RESTART;
     tcb_slot_set(target, TCB_CSPACE, cspace);
@@ -147,16 +149,18 @@ static status_t tcb_set_buffer(struct tcb *t, struct tcb *target)
 {
     struct slot *frame;
     uint64_t first = arg(t, 1), pages = arg(t, 2);
-    status_t status = optional_slot(t, arg(t, 0), TN_FRAME, TN_FRAME, &frame);
+    status_t status = optional_slot(t, 0, TN_FRAME, TN_FRAME, &frame);
     if (status != TN_OK)
         return status;
     if (frame) {
         struct cap c = {frame->w0, frame->w1};
         uint64_t frame_pages = 1ull << (cap_frame_bits(c) - TN_PAGE_BITS);
         if (!cap_has(c, TN_READ | TN_WRITE) || (c.w1 & FRAME_DEVICE))
-            return TN_INVALID_CAPABILITY;
-        if (first >= frame_pages || pages == 0 || pages > frame_pages - first || pages > TCB_BUFFER_PAGES_MAX)
-            return TN_RANGE_ERROR;
+            return error_capability(t, 1);
+        if (first >= frame_pages)
+            return error_range(t, 0, frame_pages - 1);
+        if (pages == 0 || pages > frame_pages - first || pages > TCB_BUFFER_PAGES_MAX)
+            return error_range(t, 1, frame_pages - first);
     }
     if (!cdt_room_for(1))
         return STATUS_RESTART;
@@ -172,8 +176,8 @@ static status_t gate_invoke(struct tcb *t, struct cap gate, uint64_t label)
     if (label != TN_GATE_SET)
         return TN_ILLEGAL_OPERATION;
     if (arg(t, 0) >= hart_count)
-        return TN_RANGE_ERROR;
-    status_t status = optional_slot(t, arg(t, 1), TN_ENDPOINT, TN_ENDPOINT, &endpoint);
+        return error_range(t, 0, hart_count - 1);
+    status_t status = optional_slot(t, 1, TN_ENDPOINT, TN_ENDPOINT, &endpoint);
     if (status != TN_OK)
         return status;
     if (!cdt_room_for(1))
@@ -190,14 +194,14 @@ static status_t irq_control_invoke(struct tcb *t, struct slot *control, uint64_t
     if (label != TN_IRQ_CONTROL_GET)
         return TN_ILLEGAL_OPERATION;
     if (!irq_valid(arg(t, 0)))
-        return TN_RANGE_ERROR;
+        return error_range(t, 1, platform.plic_irqs);
     struct cap node = cspace_lookup(t->root, arg(t, 1));
     if (node.w0 == 0)
         return TN_FAILED_LOOKUP;
     if (cap_type(node) != TN_CNODE)
-        return TN_INVALID_CAPABILITY;
+        return error_capability(t, 2);
     if (arg(t, 2) >> node.w1 != 0)
-        return TN_RANGE_ERROR;
+        return error_range(t, 0, (1ull << node.w1) - 1);
     struct slot *dest = (struct slot *)cap_object(node) + arg(t, 2);
     if (dest->w0 != 0)
         return TN_DELETE_FIRST;
@@ -224,7 +228,7 @@ static status_t invoke_locked(struct tcb *t, struct slot *s, uint64_t label)
     case TN_VSPACE: {
         struct slot *table;
         status_t status = source_lookup(t, arg(t, 0), &table);
-        return status != TN_OK ? status : vspace_set_root(cap_object(c), table);
+        return status != TN_OK ? status : vspace_set_root(t, cap_object(c), table);
     }
     default:
         return TN_FAILED_LOOKUP; /* it changed since the dispatcher looked */

@@ -1,5 +1,5 @@
-/* The kernel's console. A call's text is gathered into pieces and written under RANK_CONSOLE, so that lines of several harts
- * do not mix; the hart that panics takes no lock, since it may hold it. */
+/* The kernel's console. A call's text is gathered into pieces and written under RANK_CONSOLE, so that lines of
+ * several harts do not mix; the hart that panics takes no lock, since it may hold it. */
 #include "console.h"
 #include "panic.h"
 #include "sbi.h"

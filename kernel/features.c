@@ -1,6 +1,6 @@
-/* The device tree says what a hart has; whether S-mode may use it is the firmware's to decide (menvcfg: STCE, PBMTE, CBZE),
- * and old firmware does not know every extension. So each is tried once, with a trap as the answer no. Boot hart only; the
- * firmware treats all alike. */
+/* The device tree says what a hart has; whether S-mode may use it is the firmware's to decide (menvcfg: STCE, PBMTE,
+ * CBZE), and old firmware does not know every extension. So each is tried once, with a trap as the answer no. Boot
+ * hart only; the firmware treats all alike. */
 #include "boot.h"
 #include "csr.h"
 #include "fence.h"

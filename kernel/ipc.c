@@ -1,4 +1,4 @@
-/* Messages between threads. See ipc.h, and docs/fault-path.md, whose hops 3 to 5 and 8 to 9 are here.
+/* Messages between threads. See ipc.h, and docs/fault-path.md, whose hops 3, 4, 8 and 9 are here.
  *
  * Locks: one endpoint's (RANK_ENDPOINT), only to take a thread off its queue or put one on. A thread taken off is WAKING and
  * belongs to the taker until it is handed to its home hart. With capabilities, the CSpace lock is held from before any
@@ -143,6 +143,7 @@ static enum ipc_outcome send_refused(struct hart *h, struct tcb *t, struct endpo
     return IPC_DONE;
 }
 
+/* hop 4: a receiver waits, so it gets the message and the hart. */
 enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uint64_t badge, uint32_t how, bool cspace_held)
 {
     if (unlikely(!cspace_held && (how & SEND_GRANT) && !(how & SEND_FAULT) && ipc_has_caps(t)))
@@ -190,6 +191,7 @@ static enum ipc_outcome receive_blocks(struct hart *h, struct tcb *t, struct end
     return IPC_DONE;
 }
 
+/* hop 9, first half: the worker waits again. */
 enum ipc_outcome ipc_receive(struct hart *h, struct tcb *t, struct endpoint *e, bool block, bool cspace_held)
 {
     spin_lock(&e->lock, RANK_ENDPOINT);
@@ -241,6 +243,7 @@ static void answer_fault(struct tcb *t, struct tcb *caller)
     caller->fault_label = 0;
 }
 
+/* hop 8: the fault is settled. */
 struct tcb *ipc_reply(struct tcb *t, struct reply *r)
 {
     struct tcb *caller = reply_take(r);
@@ -256,6 +259,7 @@ struct tcb *ipc_reply(struct tcb *t, struct reply *r)
 
 /* ---- faults ---- */
 
+/* hop 3: compose. */
 void ipc_fault(struct hart *h, struct tcb *t, uint32_t label, uint64_t mr0, uint64_t mr1, uint64_t mr2, uint64_t mr3)
 {
     struct cap handler = slot_read(&t->slots[TCB_FAULT]);

@@ -1,10 +1,10 @@
 /* The PLIC (RISC-V Platform-Level Interrupt Controller specification 1.0.0) and the bindings of interrupts.
  *
- * A source that has been claimed stays silent until it is completed: that is the masking between arrival and TN_IRQ_ACK. A
- * completion counts only while the source is enabled for the context that claimed it, hence `claimed_by`, and completion
- * before a source is disabled.
- * Locks: RANK_IRQ guards bindings and the enable bits. A notification is signalled outside it (it ranks lower); it lives on,
- * since this hart is in the kernel and an object goes only after every hart has been outside.
+ * A source that has been claimed stays silent until it is completed: that is the masking between arrival and
+ * TN_IRQ_ACK. A completion counts only while the source is enabled for the context that claimed it, hence `claimed_by`,
+ * and completion before a source is disabled.
+ * Locks: RANK_IRQ guards bindings and the enable bits. A notification is signalled outside it (it ranks lower); it
+ * lives on, since this hart is in the kernel and an object goes only after every hart has been outside.
  */
 #include "irq.h"
 #include "csr.h"
@@ -25,8 +25,8 @@ enum {
 struct binding {
     struct notification *n; /* NULL: nobody listens */
     uint64_t badge;
-    uint32_t enabled_for;   /* 1 + the context that the source is enabled for; 0: none */
-    uint32_t claimed_by;    /* 1 + the context that has claimed it and not completed; 0: none */
+    uint32_t enabled_for; /* 1 + the context that the source is enabled for; 0: none */
+    uint32_t claimed_by;  /* 1 + the context that has claimed it and not completed; 0: none */
 };
 static struct binding bindings[PLATFORM_IRQS_MAX + 1]; /* RANK_IRQ */
 static struct spinlock irq_lock;

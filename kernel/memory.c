@@ -56,6 +56,16 @@ void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type)
     memset(&types[first - ram_base.v], type, last - first + 1);
 }
 
+void memory_zero_page(void *page)
+{
+    if (!platform.has_zicboz) {
+        memset(page, 0, TN_PAGE_BYTES);
+        return;
+    }
+    for (uint8_t *p = page, *end = p + TN_PAGE_BYTES; p < end; p += platform.cboz_block_bytes)
+        __asm__ volatile(".insn i 0x0f, 2, x0, %0, 4" ::"r"(p) : "memory"); /* cbo.zero (p) */
+}
+
 static bool memory_is_table(uint64_t page)
 {
     return types[page] >= PAGE_TABLE;

@@ -24,6 +24,9 @@ enum page_type memory_type(paddr_t p); /* PAGE_NONE outside RAM */
 paddr_t memory_page(uint64_t n);
 void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type);
 
+/* Zeroes 4 KiB, with Zicboz where the machine has it. */
+void memory_zero_page(void *page);
+
 /* Takes a range out of every page table: waits until nobody can be writing entries to it on the strength of an earlier
  * look-up, clears every entry that points into it (leaf or link), and flushes every hart. `w0` names the operation;
  * interruptible, keeps its place in `t`. CSpace lock held; may wait for other harts. */

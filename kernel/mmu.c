@@ -4,9 +4,9 @@
  *     Sv48:  satp -> kroot_l3 [511] -> kroot_l2
  *     Sv57:  satp -> kroot_l4 [511] -> kroot_l3 [511] -> kroot_l2
  *
- * The kernel's addresses are sign-extended 39-bit ones, so they are the same in all three modes and a hart can change from one to
- * another while it runs. A root table of a user space shares kroot_l2: the kernel's half is never written again after boot.
- * Boot only; no locks.
+ * The kernel's addresses are sign-extended 39-bit ones, so they are the same in all three modes and a hart can change
+ * from one to another while it runs. A root table of a user space shares kroot_l2: the kernel's half is never written
+ * again after boot. Boot only; no locks.
  */
 #include "mmu.h"
 #include "boot.h"
@@ -30,8 +30,8 @@ static pte_t *root_of_mode(uint32_t levels)
     return levels == 3 ? kroot_l2 : levels == 4 ? kroot_l3 : kroot_l4;
 }
 
-/* A mode that the hart does not have leaves satp as it was (privileged specification, "Supervisor Address Translation and
- * Protection Register"). */
+/* A mode that the hart does not have leaves satp as it was (privileged specification, "Supervisor Address
+ * Translation and Protection Register"). */
 static bool try_mode(uint32_t levels)
 {
     uint64_t value = (levels + 5ull) << SATP_MODE_SHIFT | phys_to_pfn(virt_to_phys(root_of_mode(levels))).v;

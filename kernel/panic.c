@@ -1,7 +1,7 @@
 /* The end of the kernel after a bug: says all that is known, in bounded length, and ends the machine with a failure.
  *
- * One hart panics; another that panics at the same time, or is told to stop, goes to sleep. Takes no lock and trusts no pointer
- * outside the hart structures: frames are followed only inside the hart's own stack, upwards.
+ * One hart panics; another that panics at the same time, or is told to stop, goes to sleep. Takes no lock and trusts no
+ * pointer outside the hart structures: frames are followed only inside the hart's own stack, upwards.
  */
 #include "panic.h"
 #include "console.h"
@@ -23,16 +23,11 @@ bool panic_is_mine(void)
     return load_relaxed(&panicking) == hart_self();
 }
 
-static void __attribute__((noreturn)) park(void)
+void panic_stop(void)
 {
     csr_write(sie, 0);
     for (;;)
         __asm__ volatile("wfi");
-}
-
-void panic_stop(void)
-{
-    panic_stop();
 }
 
 static void panic_begin(void)
@@ -78,8 +73,9 @@ static bool on_stack(uint64_t address)
     return address % 8 == 0 && address >= bottom && address < bottom + KERNEL_STACK_BYTES;
 }
 
-/* psABI, "Frame Pointer Convention": below the address in fp stand the return address and the caller's fp. A leaf function stores
- * only the caller's fp, where the return address would be: then `leaf_ra`, the register's value at a trap, says who called. */
+/* psABI, "Frame Pointer Convention": below the address in fp stand the return address and the caller's fp. A leaf
+ * function stores only the caller's fp, where the return address would be: then `leaf_ra`, the register's value at a
+ * trap, says who called. */
 static void print_backtrace(uint64_t pc, uint64_t leaf_ra, uint64_t fp)
 {
     kprintf("backtrace:\n");
@@ -112,8 +108,8 @@ static void print_events(void)
 static void panic_end(uint64_t pc, uint64_t leaf_ra, uint64_t fp)
 {
     const struct tcb *t = hart_self()->current;
-    kprintf("sstatus %016lx  satp %016lx  thread %p  its pc %016lx\n", csr_read(sstatus), csr_read(satp), (const void *)t,
-            t ? t->x[REG_PC] : 0);
+    kprintf("sstatus %016lx  satp %016lx  thread %p  its pc %016lx\n", csr_read(sstatus), csr_read(satp),
+            (const void *)t, t ? t->x[REG_PC] : 0);
     print_backtrace(pc, leaf_ra, fp);
     print_events();
     platform_stop(true);
@@ -126,7 +122,8 @@ void panic(const char *format, ...)
     va_start(args, format);
     kvprintf(format, args);
     va_end(args);
-    kprintf("\nlast trap: scause %016lx  sepc %016lx  stval %016lx\n", csr_read(scause), csr_read(sepc), csr_read(stval));
+    kprintf("\nlast trap: scause %016lx  sepc %016lx  stval %016lx\n", csr_read(scause), csr_read(sepc),
+            csr_read(stval));
     panic_end((uint64_t)__builtin_return_address(0) - 4, 0, *((uint64_t *)__builtin_frame_address(0) - 2));
     __builtin_unreachable();
 }

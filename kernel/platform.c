@@ -33,7 +33,8 @@ static void add_reserved(uint64_t base, uint64_t bytes)
         kprintf("boot: more than %u reserved ranges in the device tree\n", RESERVED_MAX);
         platform_stop(true);
     }
-    platform.reserved[platform.reserved_count++] = (struct range){{page_down(base)}, page_up(base + bytes) - page_down(base)};
+    platform.reserved[platform.reserved_count++] =
+        (struct range){{page_down(base)}, page_up(base + bytes) - page_down(base)};
 }
 
 static void add_memory(uint64_t base, uint64_t bytes)
@@ -126,8 +127,8 @@ static bool same_extension(const char *token, size_t length, const char *name)
     return length == name_length || (token[name_length] >= '0' && token[name_length] <= '9'); /* a version may follow */
 }
 
-/* `name` is a multi-letter extension in small letters. riscv,isa-extensions lists names; the older riscv,isa is one string
- * like "rv64imafdc_zicsr_sstc". */
+/* `name` is an extension in small letters. riscv,isa-extensions lists names; the older riscv,isa is one string like
+ * "rv64imafdc_zicsr_sstc", whose single letters stand behind "rv64" without separators. */
 static bool hart_has(const struct dt *t, int cpu, const char *name)
 {
     const char *extension;
@@ -135,6 +136,10 @@ static bool hart_has(const struct dt *t, int cpu, const char *name)
         if (same_extension(extension, strlen(extension), name))
             return true;
     const char *isa = dt_string(t, cpu, "riscv,isa", 0);
+    if (name[1] == 0 && isa != NULL && strlen(isa) > 4) {
+        size_t letters = strcspn(isa + 4, "_");
+        return memchr(isa + 4, name[0], letters) != NULL || memchr(isa + 4, 'g', letters) != NULL; /* g: imafd */
+    }
     while (isa != NULL && (isa = strchr(isa, '_')) != NULL) {
         isa++;
         if (same_extension(isa, strcspn(isa, "_"), name))
@@ -154,6 +159,7 @@ static void add_hart(uint64_t hartid)
 static void read_features(const struct dt *t, int cpu)
 {
     uint32_t block_bytes = 0;
+    platform.has_fp &= hart_has(t, cpu, "d");
     platform.has_sstc &= hart_has(t, cpu, "sstc");
     platform.has_svinval &= hart_has(t, cpu, "svinval");
     platform.has_svpbmt &= hart_has(t, cpu, "svpbmt");
@@ -170,7 +176,7 @@ static void read_harts(const struct dt *t)
     int cpus = dt_find_path(t, "/cpus");
     if (cpus < 0)
         return;
-    platform.has_sstc = platform.has_svinval = platform.has_svpbmt = platform.has_zicboz = true;
+    platform.has_fp = platform.has_sstc = platform.has_svinval = platform.has_svpbmt = platform.has_zicboz = true;
     dt_u64(t, cpus, "timebase-frequency", &platform.timebase_hz);
     for (int cpu = dt_first_child(t, cpus); cpu >= 0; cpu = dt_next_sibling(t, cpu)) {
         const char *type = dt_string(t, cpu, "device_type", 0);

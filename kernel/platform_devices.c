@@ -1,19 +1,21 @@
-/* Devices of the device tree. The kernel keeps the interrupt controller; the firmware the CLINT or ACLINT; every other register
- * range becomes a device Untyped of init's. Called once, from platform.c. */
+/* Devices of the device tree. The kernel keeps the interrupt controller; the firmware the CLINT or ACLINT; every
+ * other register range becomes a device Untyped of init's. Called once, from platform.c. */
 #include "platform_devices.h"
 #include "platform.h"
 #include <string.h>
 
 static const char *const kept_back[] = {
-    "sifive,plic-1.0.0", "riscv,plic0",         "sifive,clint0",       "riscv,clint0",
+    "sifive,plic-1.0.0", "riscv,plic0",         "sifive,clint0",     "riscv,clint0",
     "riscv,aclint-mswi", "riscv,aclint-mtimer", "riscv,aclint-sswi", "riscv,imsics",
 };
 
 static bool is_kept_back(const struct dt *t, int node)
 {
-    for (size_t i = 0; i < sizeof(kept_back) / sizeof(kept_back[0]); i++)
-        if (dt_is_compatible(t, node, kept_back[i]))
-            return true;
+    const char *compatible;
+    for (uint32_t i = 0; (compatible = dt_string(t, node, "compatible", i)) != NULL; i++)
+        for (size_t k = 0; k < sizeof(kept_back) / sizeof(kept_back[0]); k++)
+            if (strcmp(compatible, kept_back[k]) == 0)
+                return true;
     const char *type = dt_string(t, node, "device_type", 0);
     return type != NULL && strcmp(type, "memory") == 0;
 }
@@ -68,39 +70,46 @@ static void read_buses(const struct dt *t)
     int root = dt_root(t);
     read_bus(t, root);
     for (int node = dt_first_child(t, root); node >= 0; node = dt_next_sibling(t, node))
-        if (dt_is_compatible(t, node, "simple-bus") && dt_prop(t, node, "ranges", &ranges) == DT_OK && ranges.bytes == 0)
+        if (dt_is_compatible(t, node, "simple-bus") && dt_prop(t, node, "ranges", &ranges) == DT_OK &&
+            ranges.bytes == 0)
             read_bus(t, node);
 }
 
-/* The hart whose interrupt controller has this phandle: index into platform.hartids, or hart_count. */
-static uint32_t hart_of_intc(const struct dt *t, uint32_t phandle)
+/* The phandle of each hart's interrupt controller, by index into platform.hartids; 0: none. */
+static void read_hart_phandles(const struct dt *t, uint32_t phandles[TN_HARTS_MAX])
 {
     uint64_t hartid;
-    uint32_t i = 0;
-    int intc = dt_find_phandle(t, phandle);
-    int cpu = intc >= 0 ? dt_parent(t, intc) : -1;
-    if (cpu < 0 || dt_reg(t, cpu, 0, &hartid, NULL) != DT_OK)
-        return platform.hart_count;
-    while (i < platform.hart_count && platform.hartids[i] != hartid)
-        i++;
-    return i;
+    int cpus = dt_find_path(t, "/cpus");
+    memset(phandles, 0, TN_HARTS_MAX * sizeof(phandles[0]));
+    for (int cpu = cpus >= 0 ? dt_first_child(t, cpus) : -1; cpu >= 0; cpu = dt_next_sibling(t, cpu)) {
+        if (dt_reg_in(t, cpus, cpu, 0, &hartid, NULL) != DT_OK)
+            continue;
+        uint32_t i = 0;
+        while (i < platform.hart_count && platform.hartids[i] != hartid)
+            i++;
+        for (int node = dt_first_child(t, cpu); i < platform.hart_count && node >= 0; node = dt_next_sibling(t, node))
+            if (dt_is_compatible(t, node, "riscv,cpu-intc"))
+                dt_u32(t, node, "phandle", &phandles[i]);
+    }
 }
 
-/* interrupts-extended: one pair (interrupt controller of a hart, its interrupt) a context, in order; ~0 where a context is
- * not connected. */
+/* interrupts-extended: one pair (interrupt controller of a hart, its interrupt) a context, in order; ~0 where a
+ * context is not connected. */
 static void read_plic_contexts(const struct dt *t, int node)
 {
     enum { S_EXTERNAL = 9, PLIC_CONTEXTS_MAX = 15872 };
     struct dt_prop contexts;
-    uint32_t phandle, interrupt;
+    uint32_t phandle, interrupt, phandles[TN_HARTS_MAX];
+    read_hart_phandles(t, phandles);
     if (dt_prop(t, node, "interrupts-extended", &contexts) != DT_OK)
         return;
     for (uint32_t context = 0; context < PLIC_CONTEXTS_MAX; context++) {
-        if (dt_cell(&contexts, 2 * context, &phandle) != DT_OK || dt_cell(&contexts, 2 * context + 1, &interrupt) != DT_OK)
+        if (dt_cell(&contexts, 2 * context, &phandle) != DT_OK ||
+            dt_cell(&contexts, 2 * context + 1, &interrupt) != DT_OK)
             return;
-        uint32_t hart = interrupt == S_EXTERNAL ? hart_of_intc(t, phandle) : platform.hart_count;
-        if (hart < platform.hart_count)
-            platform.plic_context[hart] = context;
+        for (uint32_t i = 0; interrupt == S_EXTERNAL && i < platform.hart_count; i++)
+            if (phandles[i] == phandle && phandle != 0)
+                platform.plic_context[i] = context;
     }
 }
 

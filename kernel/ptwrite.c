@@ -228,6 +228,7 @@ static void write_run(const struct batch *b, const struct run *r)
         write_stepped(b, r);
 }
 
+/* hop 7: the page is there when this returns. */
 status_t ptwrite_batch(struct tcb *t)
 {
     struct run runs[TN_PT_RUNS_MAX];

@@ -1,5 +1,5 @@
-/* Calls into the firmware. SBI specification: chapter 3 (binary encoding), 4 (base), 5 (legacy), and each extension's own.
- * Any hart, at any time after sbi_init(); no locks. */
+/* Calls into the firmware. SBI specification: chapter 3 (binary encoding), 4 (base), 5 (legacy), and each
+ * extension's own. Any hart, at any time after sbi_init(); no locks. */
 #include "sbi.h"
 
 enum {

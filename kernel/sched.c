@@ -1,7 +1,7 @@
 /* Scheduling. See sched.h.
  *
  * Invariants: bit p of ready_bits is set exactly if ready_first[p] is not NULL; the current thread is in no queue and READY;
- * the slice clock runs exactly while an equal of the current thread is ready (checked when either changes on a slow path).
+ * the slice clock runs whenever some thread is ready. It goes on through hand-overs: the caller's time slice goes along.
  * Locks: none; every structure here belongs to the hart.
  */
 #include "sched.h"
@@ -65,8 +65,10 @@ void sched_arrive(struct hart *h, struct tcb *t)
         return;
     }
     sched_enqueue_last(h, t);
-    if (!h->current || t->priority >= h->current->priority)
+    if (!h->current || t->priority > h->current->priority)
         h->resched = true;
+    else if (!h->slice_armed)
+        timer_slice_start(h, SLICES_PER_SECOND);
 }
 
 void sched_wake(struct hart *h, struct tcb *t)
@@ -87,6 +89,7 @@ void sched_switch(struct hart *h, struct tcb *t)
         vspace_switch(h, t->vspace);
 }
 
+/* hop 4, to the worker; hop 9, back to the client. */
 void sched_hand_over(struct hart *h, struct tcb *t)
 {
     if (likely(t->priority >= sched_top(h) && !t->stop)) {
@@ -108,6 +111,8 @@ void sched_slice_over(struct hart *h)
     h->slice_armed = false;
     if (h->current && h->ready_first[h->current->priority])
         sched_yield(h);
+    else if (h->ready_bits != 0) /* a server runs on somebody's slice: look again soon */
+        timer_slice_start(h, 10 * SLICES_PER_SECOND);
 }
 
 /* Nothing is ready: wait for an interrupt. While `idle` is set others need not wait for this hart: it holds no pointer from
@@ -153,11 +158,8 @@ void sched_choose(struct hart *h)
         sched_switch(h, t);
     }
     h->resched = false;
-    bool shared = h->ready_first[h->current->priority] != NULL;
-    if (shared && !h->slice_armed)
-        timer_slice_start(h);
-    else if (!shared && h->slice_armed)
-        timer_slice_stop(h);
+    if (h->ready_bits != 0 && !h->slice_armed)
+        timer_slice_start(h, SLICES_PER_SECOND);
 }
 
 void sched_start(void)

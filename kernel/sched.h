@@ -2,7 +2,7 @@
 #pragma once
 #include "tcb.h"
 
-#define SLICE_TICKS_PER_SECOND 100 /* a slice is 10 ms */
+#define SLICES_PER_SECOND 100 /* a slice is 10 ms */
 
 /* The thread is ready: local ones join the ready queue (and ask for a reschedule where they are more urgent), those of other
  * harts are handed over. The caller owns the thread (READY-to-be or WAKING). */

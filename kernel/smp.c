@@ -34,8 +34,8 @@ static void set_timer(uint64_t time)
         sbi_set_timer(time);
 }
 
-/* Sleeping, not spinning: an emulator that runs harts in turn then goes on to the next. Interrupts are off, wfi wakes all the
- * same when one is pending (privileged specification, "Wait for Interrupt"). */
+/* Sleeping, not spinning: an emulator that runs harts in turn then goes on to the next. Interrupts are off, wfi
+ * wakes all the same when one is pending (privileged specification, "Wait for Interrupt"). */
 static void sleep_a_little(void)
 {
     csr_write(sie, SIE_STIE);

@@ -22,12 +22,26 @@
 
 void syscall_complete(struct tcb *t, status_t status, uint32_t words)
 {
-    if (status == TN_OK) {
-        t->x[REG_A0] = 0;
-        t->x[REG_A1] = words;
-    } else {
-        tcb_set_error(t, status);
-    }
+    tcb_set_error(t, status);
+    t->x[REG_A1] = (status == TN_OK ? 0 : t->x[REG_A1]) | words;
+}
+
+status_t error_argument(struct tcb *t, uint32_t number)
+{
+    syscall_results(t, (uint64_t[]){number}, 1);
+    return TN_INVALID_ARGUMENT;
+}
+
+status_t error_capability(struct tcb *t, uint32_t number)
+{
+    syscall_results(t, (uint64_t[]){number}, 1);
+    return TN_INVALID_CAPABILITY;
+}
+
+status_t error_range(struct tcb *t, uint64_t least, uint64_t greatest)
+{
+    syscall_results(t, (uint64_t[]){least, greatest}, 2);
+    return TN_RANGE_ERROR;
 }
 
 void syscall_results(struct tcb *t, const uint64_t *words, uint32_t count)
@@ -256,7 +270,7 @@ static status_t invoke_irq(struct tcb *t, struct cap c, uint64_t label)
         if (n.w0 == 0)
             return TN_FAILED_LOOKUP;
         if (cap_type(n) != TN_NOTIFICATION || !cap_has(n, TN_WRITE))
-            return TN_INVALID_CAPABILITY;
+            return error_capability(t, 1);
         irq_bind(c.w1, cap_object(n), n.w1);
         return TN_OK;
     case TN_IRQ_ACK:
@@ -288,8 +302,19 @@ static bool changes_cspace(enum tn_object type, uint64_t label)
     }
 }
 
+/* Words that an invocation must have, by label. */
+static const uint8_t words_needed[] = {
+    [TN_UNTYPED_RETYPE] = 4,   [TN_CNODE_COPY] = 3,       [TN_CNODE_MINT] = 4,       [TN_CNODE_MOVE] = 2,
+    [TN_CNODE_DELETE] = 1,     [TN_CNODE_REVOKE] = 1,     [TN_TCB_SET_SPACE] = 3,    [TN_TCB_SET_BUFFER] = 3,
+    [TN_TCB_SET_PRIORITY] = 1, [TN_TCB_SET_AFFINITY] = 1, [TN_TCB_WRITE_REGS] = 4,   [TN_TCB_READ_REGS] = 2,
+    [TN_TCB_WRITE_REG] = 2,    [TN_TCB_SET_BADGE] = 1,    [TN_GATE_SET] = 2,         [TN_NTFN_DEADLINE] = 1,
+    [TN_VSPACE_SET_ROOT] = 1,  [TN_VSPACE_FLUSH] = 3,     [TN_IRQ_CONTROL_GET] = 3,  [TN_IRQ_SET_NTFN] = 1,
+};
+
 static status_t invoke(struct tcb *t, struct cap c, uint64_t label)
 {
+    if (label < sizeof(words_needed) && tn_info_words(t->x[REG_A1]) < words_needed[label])
+        return c.w0 == 0 ? TN_FAILED_LOOKUP : TN_TRUNCATED_MESSAGE;
     if (changes_cspace(cap_type(c), label))
         return cspace_invoke(t, t->x[REG_A0], label);
     switch (cap_type(c)) {
@@ -376,7 +401,7 @@ void syscall_dispatch(struct hart *h, struct tcb *t)
     case TN_SYS_CALL:
         sys_call(h, t);
         break;
-    case TN_SYS_PT_REPLY_RECV: {
+    case TN_SYS_PT_REPLY_RECV: { /* hop 7, then 8 and 9 */
         status_t status = ptwrite_batch(t);
         if (unlikely(status != TN_OK)) {
             tcb_set_error(t, status);

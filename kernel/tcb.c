@@ -169,8 +169,6 @@ static void set_priority(struct hart *h, struct tcb *t, uint8_t priority)
 /* Moves the thread to another hart. After the store to t->hart nothing of it is touched here. */
 static status_t set_affinity(struct hart *h, struct tcb *t, uint64_t index)
 {
-    if (index >= hart_count)
-        return TN_RANGE_ERROR;
     struct hart *to = hart_at(index);
     if (to == h)
         return TN_OK;
@@ -277,9 +275,11 @@ status_t tcb_invoke(struct tcb *caller, struct tcb *t, uint64_t label)
     for (int i = 0; i < 4; i++)
         q.arg[i] = caller->x[REG_A2 + i];
     if (label == TN_TCB_SET_PRIORITY && q.arg[0] >= TN_PRIORITIES)
-        return TN_RANGE_ERROR;
+        return error_range(caller, 0, TN_PRIORITIES - 1);
     if (label == TN_TCB_SET_PRIORITY && q.arg[0] > caller->priority)
-        return TN_INVALID_ARGUMENT;
+        return error_argument(caller, 1);
+    if (label == TN_TCB_SET_AFFINITY && q.arg[0] >= hart_count)
+        return error_range(caller, 0, hart_count - 1);
     if (label == TN_TCB_READ_REGS && q.arg[1] > TN_MSG_REG_WORDS && load_relaxed(&caller->buffer) == 0)
         return TN_TRUNCATED_MESSAGE;
     /* Done to oneself, stopping takes effect after the call has completed. */
@@ -288,6 +288,8 @@ status_t tcb_invoke(struct tcb *caller, struct tcb *t, uint64_t label)
     ipi_call(load_acquire(&t->hart), request_invoke, &q);
     if (!q.arrived || hart_self()->current != caller)
         return STATUS_RESTART; /* it moved meanwhile; or nobody looks at the result */
+    if (q.status == TN_RANGE_ERROR)
+        return error_range(caller, 0, 31); /* register numbers */
     if (q.status == TN_OK && q.result_words != 0)
         syscall_results(caller, q.result, q.result_words);
     return q.status;

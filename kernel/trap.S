@@ -9,7 +9,7 @@
         .balign 64
         .global trap_entry
 trap_entry:
-        /* 1. tp = the thread; its own tp goes to sscratch for a moment. */
+        /* hop 1, in three steps. 1. tp = the thread; its own tp goes to sscratch for a moment. */
         csrrw   tp, sscratch, tp
         beqz    tp, trap_from_kernel
 
@@ -57,7 +57,7 @@ trap_entry:
         li      s0, 0
         call    trap_handle
 
-        /* 4. a0 = the thread to run. */
+        /* 4. a0 = the thread to run: hop 10 for the faulting thread, before it hop 5 for the worker. */
         .global trap_return
 trap_return:
         ld      t0, 0*8(a0)

@@ -10,6 +10,7 @@
 #include "ipc.h"
 #include "ipi.h"
 #include "irq.h"
+#include "platform.h"
 #include "pt.h"
 #include "sched.h"
 #include "shootdown.h"
@@ -24,6 +25,8 @@ void trap_init_hart(void)
     csr_write(sscratch, 0);
     csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS_MASK | SSTATUS_SUM);
     csr_write(scounteren, 7); /* cycle, time, instret for user mode */
+    if (platform.has_zicboz)
+        csr_set(0x10a, 1ull << 7); /* senvcfg.CBZE: cbo.zero for user mode */
     csr_set(sie, SIE_SSIE | SIE_SEIE);
 }
 
@@ -41,7 +44,7 @@ void trap_poll_interrupts(struct hart *h)
         irq_handle_external();
 }
 
-/* The entry became valid after this hart cached its absence: make it look again. Everything else goes to the handler. */
+/* hop 2. The entry became valid after this hart cached its absence: make it look again. All else goes to the handler. */
 static void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
 {
     uint64_t va = csr_read(stval);

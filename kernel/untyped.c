@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "mmu.h"
 #include "panic.h"
+#include "syscall.h"
 #include "tcb.h"
 #include "vspace.h"
 #include <string.h>
@@ -32,6 +33,12 @@ static uint64_t zeroed_pages(struct cap c)
 static void untyped_update(struct slot *s, uint64_t used_bytes, uint64_t pages_zeroed)
 {
     store_relaxed(&s->w1, (s->w1 & UNTYPED_DEVICE) | used_bytes >> 6 | pages_zeroed << W1_ZEROED_SHIFT);
+}
+
+/* Can objects of the type be made of an Untyped at all? */
+static bool is_object(uint64_t type)
+{
+    return type > TN_NULL && type < TN_IRQ_CONTROL;
 }
 
 /* log2 of the bytes of one object; 0: no such object, or a size it cannot have. */
@@ -124,7 +131,7 @@ static status_t untyped_zero(struct slot *untyped, uint64_t end, bool to_child)
     if (to_child && page < stop)
         page = stop;
     while (page < stop) {
-        memset((uint8_t *)cap_object(c) + (page << TN_PAGE_BITS), 0, TN_PAGE_BYTES);
+        memory_zero_page((uint8_t *)cap_object(c) + (page << TN_PAGE_BITS));
         page++;
         if (page % 16 == 0 && page < stop && preemption_pending()) {
             untyped_update(untyped, free_bytes(c), page);
@@ -151,18 +158,18 @@ static status_t retype_decode(struct tcb *t, struct cap untyped, struct retype *
     r->count = t->x[REG_A5] >> 32;
     r->bits = object_bits(r->type, r->size_bits);
     if (r->bits == 0)
-        return TN_INVALID_ARGUMENT;
+        return error_argument(t, is_object(r->type) ? 2 : 1);
     if ((untyped.w1 & UNTYPED_DEVICE) && r->type != TN_FRAME && r->type != TN_UNTYPED)
-        return TN_INVALID_ARGUMENT;
+        return error_argument(t, 1);
     if (r->count == 0 || r->count > RETYPE_COUNT_MAX)
-        return TN_RANGE_ERROR;
+        return error_range(t, 1, RETYPE_COUNT_MAX);
     struct cap node = cspace_lookup(t->root, t->x[REG_A4]);
     if (node.w0 == 0)
         return TN_FAILED_LOOKUP;
     if (cap_type(node) != TN_CNODE)
-        return TN_INVALID_CAPABILITY;
+        return error_capability(t, 3);
     if (first >> node.w1 != 0 || r->count > (1ull << node.w1) - first)
-        return TN_RANGE_ERROR;
+        return error_range(t, 0, (1ull << node.w1) - r->count);
     r->dest = (struct slot *)cap_object(node) + first;
     for (uint64_t i = 0; i < r->count; i++)
         if (r->dest[i].w0 != 0)
@@ -187,7 +194,7 @@ static status_t retype_place(struct cap untyped, uint64_t used, struct retype *r
 
 status_t untyped_retype(struct tcb *t, struct slot *untyped)
 {
-    struct retype r;
+    struct retype r = {0};
     struct cap c = {untyped->w0, untyped->w1};
     bool device = c.w1 & UNTYPED_DEVICE;
     bool reset = !cdt_has_children(untyped);
@@ -201,6 +208,8 @@ status_t untyped_retype(struct tcb *t, struct slot *untyped)
         if (status != TN_OK)
             return status;
     }
+    if (hart_self()->current != t)
+        return STATUS_RESTART; /* stopped while it waited: the call starts again when it is resumed */
     status = untyped_zero(untyped, r.end, r.type == TN_UNTYPED && r.bits >= TN_PAGE_BITS);
     if (status != TN_OK)
         return status;

@@ -55,13 +55,13 @@ void vspace_init(struct vspace *v)
     v->satp = kernel_satp;
 }
 
-status_t vspace_set_root(struct vspace *v, struct slot *table)
+status_t vspace_set_root(struct tcb *t, struct vspace *v, struct slot *table)
 {
     struct cap c = {table->w0, table->w1};
     if (cap_type(c) != TN_PAGETABLE || !cap_has(c, TN_WRITE))
-        return TN_INVALID_CAPABILITY;
+        return error_capability(t, 1);
     if (c.w1 != mmu_levels - 1)
-        return TN_INVALID_ARGUMENT;
+        return error_argument(t, 1);
     if (v->had_root)
         return TN_ILLEGAL_OPERATION;
     v->had_root = true;
@@ -111,7 +111,7 @@ status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label)
         if (va % TN_PAGE_BYTES != 0)
             return TN_ALIGNMENT_ERROR;
         if (pages != 0 && (va >= mmu_user_end() || pages > (mmu_user_end() - va) >> TN_PAGE_BITS))
-            return TN_RANGE_ERROR;
+            return error_range(caller, 0, mmu_user_end() - 1);
         uint64_t interrupted = shootdown_range(v, (vaddr_t){va}, pages, wait != 0);
         if (hart_self()->current == caller)
             syscall_results(caller, &interrupted, 1);

@@ -12,7 +12,7 @@ struct vspace {
     uint64_t asid;     /* 0: none, flushed at each switch */
     paddr_t root;      /* atomic; v = 0: none */
     bool had_root;     /* a root is given once: what the ASID's translations came from does not change */
-    struct slot root_slot __attribute__((aligned(32))); /* derived from the PageTable capability given */
+    struct slot root_slot; /* derived from the PageTable capability given */
     uint64_t harts[TN_HARTS_MAX / 64] __attribute__((aligned(CACHE_LINE))); /* atomic; bit = hart may hold translations */
 };
 _Static_assert(sizeof(struct vspace) <= 1 << TN_VSPACE_BITS, "ABI: size of a VSpace");
@@ -22,7 +22,7 @@ extern struct vspace kernel_vspace; /* no user mappings; what threads without a 
 void vspace_init(struct vspace *v);
 void vspace_init_kernel(void); /* boot, once mmu.c has chosen the mode */
 /* Gives the space its root, once. CSpace lock held. ILLEGAL_OPERATION: it has one. INVALID_CAPABILITY, INVALID_ARGUMENT. */
-status_t MUST_CHECK vspace_set_root(struct vspace *v, struct slot *table);
+status_t MUST_CHECK vspace_set_root(struct tcb *t, struct vspace *v, struct slot *table);
 /* The root's capability is gone: the space has no user mappings any more. CSpace lock held. */
 void vspace_root_removed(struct vspace *v);
 /* The object goes; returns its ASID once no hart can hold translations. */

@@ -1,9 +1,9 @@
 /* POSIX memory management over the memory protocol; Linux's values, semantics and errno.
  *
- * The memory manager decides what it supports: flags and protections that it does not are refused (EINVAL or EOPNOTSUPP,
- * as Linux would), never ignored. Two errors do not come from it: EIO, it is gone; EMSGSIZE cannot occur here.
- * There are no files to map yet: without MAP_ANONYMOUS, mmap fails with ENODEV for the standard streams and with EBADF
- * for any other descriptor.
+ * The memory manager decides what it supports: flags and protections that it does not are refused (EINVAL or
+ * EOPNOTSUPP, as Linux would), never ignored. Two errors do not come from it: EIO, it is gone; EMSGSIZE cannot occur
+ * here. There are no files to map yet: without MAP_ANONYMOUS, mmap fails with ENODEV for the standard streams and with
+ * EBADF for any other descriptor.
  */
 #pragma once
 #include <stddef.h>

@@ -9,8 +9,8 @@
 
 #define TN_FOREVER (~0ull)
 
-/* If *word is `expected`, wait until somebody wakes the word or the time `deadline` (tn_time() ticks; TN_FOREVER: none).
- * 0: woken. -EAGAIN: *word was something else. -ETIMEDOUT. (errno values of the C library)
+/* If *word is `expected`, wait until somebody wakes the word or the time `deadline` (tn_time() ticks; TN_FOREVER:
+ * none). 0: woken. -EAGAIN: *word was something else. -ETIMEDOUT. (errno values of the C library)
  * Whatever the waker wrote before tn_futex_wake is seen after a return of 0. */
 int tn_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline);
 

@@ -80,8 +80,8 @@ TN_INLINE TN_MUST_USE enum tn_error tn_tcb_write_regs(tn_cptr_t tcb, uint64_t pc
     return tn_msg_error(tn_invoke(tcb, TN_TCB_WRITE_REGS, 4, pc, sp, tp, a0).info);
 }
 
-/* Registers first .. first + count - 1 (0 = pc, 1..31 = x1..x31) into `value`. More than four come through `buffer`, the
- * caller's own IPC buffer. */
+/* Registers first .. first + count - 1 (0 = pc, 1..31 = x1..x31) into `value`. More than four come through `buffer`,
+ * the caller's own IPC buffer. */
 static inline TN_MUST_USE enum tn_error tn_tcb_read_regs(tn_cptr_t tcb, unsigned first, unsigned count,
                                                          const struct tn_ipc_buffer *buffer, uint64_t *value)
 {

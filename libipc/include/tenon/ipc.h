@@ -2,43 +2,20 @@
  *
  * The contract is kernel/include/tenon/syscall.h; nothing is added here but types. Results come back in a struct by
  * value: inlined, its members stay in the registers the kernel left them in. Words past the fourth are put into, and
- * found in, the thread's IPC buffer by the caller (tn_msg_put, tn_msg_get help).
+ * found in, the thread's IPC buffer by the caller (tn_call_words, tn_msg_word help).
  *
  * Needs no start-up code, no thread-local storage and no C library: init, the memory server and clients use it alike.
  */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <tenon/ecall.h>
 #include <tenon/error.h>
 #include <tenon/message.h>
 #include <tenon/ptbatch.h>
 #include <tenon/syscall.h>
 
-#define TN_INLINE static inline __attribute__((always_inline))
 #define TN_MUST_USE __attribute__((warn_unused_result))
-
-/* What a receive, or the reply to a call, left in the registers. */
-struct tn_msg {
-    uint64_t badge; /* of the sender (Recv forms) */
-    tn_info_t info;
-    uint64_t mr[TN_MSG_REG_WORDS];
-};
-
-/* The one ecall. `a6` matters to the Recv forms and to REPLY alone. */
-TN_INLINE struct tn_msg tn_syscall(uint64_t number, uint64_t cap, tn_info_t info, uint64_t m0, uint64_t m1, uint64_t m2,
-                                   uint64_t m3, tn_cptr_t reply)
-{
-    register uint64_t a0 __asm__("a0") = cap;
-    register uint64_t a1 __asm__("a1") = info;
-    register uint64_t a2 __asm__("a2") = m0;
-    register uint64_t a3 __asm__("a3") = m1;
-    register uint64_t a4 __asm__("a4") = m2;
-    register uint64_t a5 __asm__("a5") = m3;
-    register uint64_t a6 __asm__("a6") = reply;
-    register uint64_t a7 __asm__("a7") = number;
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5) : "r"(a6), "r"(a7) : "memory");
-    return (struct tn_msg){ .badge = a0, .info = a1, .mr = { a2, a3, a4, a5 } };
-}
 
 /* TN_OK, or the error that the kernel put into the info word of `m`. */
 TN_INLINE enum tn_error tn_msg_error(tn_info_t info)
@@ -142,14 +119,6 @@ size_t tn_debug_put(const char *text, size_t bytes);
 /* Print all of `bytes`, in pieces of TN_DEBUG_PUT_BYTES_MAX. */
 void tn_debug_write(const char *text, size_t bytes);
 
-/* `time` CSR: ticks since boot, of tn_bootinfo.timebase_hz. */
-TN_INLINE uint64_t tn_time(void)
-{
-    uint64_t t;
-    __asm__ volatile("rdtime %0" : "=r"(t));
-    return t;
-}
-
 /* The batch part of an IPC buffer, and how many bytes of it fit into `buffer_pages` pages. */
 TN_INLINE struct tn_pt_batch *tn_batch(struct tn_ipc_buffer *buffer)
 {
@@ -165,8 +134,11 @@ TN_INLINE size_t tn_batch_bytes(unsigned buffer_pages)
 struct tn_msg tn_call_words(struct tn_ipc_buffer *buffer, tn_cptr_t cap, uint64_t label, const uint64_t *word,
                             unsigned words);
 
-/* Word `index` of the message `m` that has just arrived in registers and `buffer`. */
+/* Word `index` of the message `m` that has just arrived in registers and `buffer`; 0 past what a message can have. */
 TN_INLINE uint64_t tn_msg_word(const struct tn_msg *m, const struct tn_ipc_buffer *buffer, unsigned index)
 {
-    return index < TN_MSG_REG_WORDS ? m->mr[index] : buffer->msg[index];
+    if (index < TN_MSG_REG_WORDS) {
+        return m->mr[index];
+    }
+    return index < TN_MSG_WORDS_MAX ? buffer->msg[index] : 0;
 }

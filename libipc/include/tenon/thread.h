@@ -5,7 +5,8 @@
  *     low                                                                      high
  *     | guard page | stack, grows down ... | TLS | struct tn_thread | IPC buffer page |
  *
- * Errors are errno values of the C library, returned as they are (as pthread functions do). pthread.h puts the usual names on top.
+ * Errors are errno values of the C library, returned as they are (as pthread functions do). pthread.h puts the usual
+ * names on top.
  */
 #pragma once
 #include <stddef.h>
@@ -36,8 +37,8 @@ struct tn_thread *tn_self(void);
 /* What the memory manager told the program at its start. */
 const struct tn_start *tn_start_info(void);
 
-/* Start `entry(argument)` on `hart` (an index, or TN_HART_ANY: the manager chooses), with `stack_bytes` of stack (0: the
- * default). EAGAIN: no more threads allowed. ENOMEM: no memory. EINVAL: hart not among the client's, or a stack too
+/* Start `entry(argument)` on `hart` (an index, or TN_HART_ANY: the manager chooses), with `stack_bytes` of stack (0:
+ * the default). EAGAIN: no more threads allowed. ENOMEM: no memory. EINVAL: hart not among the client's, or a stack too
  * small. EIO: no memory manager. */
 int tn_thread_create(struct tn_thread **thread, void *(*entry)(void *), void *argument, int hart, size_t stack_bytes);
 

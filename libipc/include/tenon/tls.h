@@ -1,5 +1,5 @@
-/* Thread-local storage as the RISC-V psABI has it for static programs (local-exec): tp points at the block's first byte,
- * which holds a copy of the PT_TLS segment; the block is aligned as the segment asks.
+/* Thread-local storage as the RISC-V psABI has it for static programs (local-exec): tp points at the block's first
+ * byte, which holds a copy of the PT_TLS segment; the block is aligned as the segment asks.
  *
  * Programs with a start-up of their own (init, the memory server) use these functions too: they need TLS for errno.
  */

@@ -1,0 +1,265 @@
+# Tenon: the one Makefile. `make help` lists what it does.
+#
+# Order: settings, tools, what is compiled how, the kernel, libraries and programs, targets for people, tests, lint.
+SHELL := /bin/bash
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+#--- Settings (make NAME=value) ---------------------------------------------------------------------------------------
+APP     ?= wordcount#     which system to run: apps/APP/APP.dts, platform/qemu-virt/APP.dts or tests/system/APP.dts
+INPUT   ?=#               input file of the system; empty: license texts of this machine, see platform/qemu-virt/input.sh
+HARTS   ?= 4
+MEM     ?= 512M
+MMU     ?=#               sv39, sv48 or sv57; empty: the widest there is
+MM      ?=#               user-adv or user-rw; empty: as the system's description says
+FLUSH   ?=#               now or lazy; empty: as the system's description says
+DEBUG   ?= 0#             1: invariants checked at run time, other build directory
+TEST    ?=#               run only tests whose name contains this
+SEED    ?= 1#             seed of all tests that are random
+V       ?= 0#             1: print every command
+SECONDS ?= 60#            how long `make fuzz` runs each fuzzer
+
+Q     := $(if $(filter 1,$(V)),,@)
+BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
+
+#--- Tools: checked before anything else ------------------------------------------------------------------------------
+TOOLS := platform/qemu-virt/tools.sh
+GOALS := $(or $(MAKECMDGOALS),all)
+JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all compile_commands.json $(BUILD)/%,$(GOALS)),build))
+ifndef TENON_TOOLS_CHECKED
+ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
+$(error tools are missing, see above)
+endif
+endif
+export TENON_TOOLS_CHECKED := 1
+
+CROSS   := riscv64-unknown-elf-
+CC      := $(CROSS)gcc --specs=picolibc.specs
+AR      := $(CROSS)gcc-ar
+OBJCOPY := $(CROSS)objcopy
+NM      := $(CROSS)nm
+HOST_CC := gcc
+CLANG   := clang-19
+PYTHON  := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
+
+#--- How things are compiled -------------------------------------------------------------------------------------------
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+LIBC_INCLUDE := -isystem /usr/lib/picolibc/riscv64-unknown-elf/include
+INCLUDES := -Ikernel/include -Ilibipc/include -Ilibboot -Immserver -Immserver/include
+COMMON   := -std=gnu17 -g -O2 $(WARNINGS) $(INCLUDES) -misa-spec=2.2 -mcmodel=medany -ffreestanding -fno-common \
+            -DTENON_DEBUG=$(if $(filter 1,$(DEBUG)),1,0)
+# The readers of libboot run before the kernel is mapped where it was linked: no tables of absolute addresses.
+KERNEL_FLAGS := $(COMMON) -march=rv64imac -mabi=lp64 -fno-omit-frame-pointer -fno-jump-tables -fno-tree-switch-conversion
+USER_FLAGS   := $(COMMON) -march=rv64imafdc -mabi=lp64d
+
+# $(call objects,KIND,SOURCES): KIND is `kernel` or `user`; libboot is compiled as both.
+objects = $(patsubst %,$(BUILD)/$(1)/%.o,$(2))
+
+$(BUILD)/kernel/%.c.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	$(Q)$(CC) $(KERNEL_FLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/kernel/%.S.o: %.S Makefile
+	@mkdir -p $(@D)
+	@echo "  as    $<"
+	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
+$(BUILD)/user/%.c.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	$(Q)$(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/user/%.S.o: %.S Makefile
+	@mkdir -p $(@D)
+	@echo "  as    $<"
+	$(Q)$(CC) $(USER_FLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
+
+#--- Kernel ------------------------------------------------------------------------------------------------------------
+# kernel/offsets.c is not linked: it says, in compiled form, which structure offsets assembly may use as
+# asm_offsets.h (a line "->NAME number" for each).
+BOOT_C   := $(wildcard libboot/*.c)
+KERNEL_C := $(filter-out kernel/offsets.c,$(wildcard kernel/*.c))
+KERNEL_S := $(wildcard kernel/*.S)
+KERNEL_OBJECTS := $(call objects,kernel,$(KERNEL_C) $(KERNEL_S) $(BOOT_C))
+OFFSETS  := $(if $(wildcard kernel/offsets.c),$(BUILD)/include/asm_offsets.h)
+
+$(BUILD)/include/asm_offsets.h: kernel/offsets.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_FLAGS) -MMD -MP -MT $@ -MF $(BUILD)/include/asm_offsets.d -S $< -o $(BUILD)/include/offsets.s
+	$(Q)awk '$$1 ~ /^->/ { print "#define", substr($$1, 3), $$2 }' $(BUILD)/include/offsets.s > $@
+$(call objects,kernel,$(KERNEL_S)): $(OFFSETS)
+$(call objects,kernel,$(KERNEL_S)): KERNEL_FLAGS += -I$(BUILD)/include
+
+# Linked twice: without the symbol table for backtraces, and with the table that nm makes of the first. That the second
+# has moved no function is checked.
+LINK_KERNEL = $(CC) $(KERNEL_FLAGS) -nostartfiles -T kernel/kernel.ld -Wl,-z,max-page-size=4096 -o $@
+KSYMS       = $(NM) -n $(1) | awk -f platform/qemu-virt/ksyms.awk
+
+$(BUILD)/kernel1.elf: $(KERNEL_OBJECTS) kernel/kernel.ld
+	@echo "  link  $@"
+	$(Q)$(LINK_KERNEL) $(KERNEL_OBJECTS)
+$(BUILD)/ksyms.S: $(BUILD)/kernel1.elf platform/qemu-virt/ksyms.awk
+	$(Q)$(call KSYMS,$<) > $@
+$(BUILD)/ksyms.o: $(BUILD)/ksyms.S
+	$(Q)$(CC) $(KERNEL_FLAGS) -c $< -o $@
+$(BUILD)/kernel.elf: $(BUILD)/ksyms.o $(KERNEL_OBJECTS) kernel/kernel.ld
+	@echo "  link  $@"
+	$(Q)$(LINK_KERNEL) $(KERNEL_OBJECTS) $(BUILD)/ksyms.o
+	$(Q)$(call KSYMS,$@) | cmp - $(BUILD)/ksyms.S
+
+#--- Libraries and programs --------------------------------------------------------------------------------------------
+USER_LD := platform/qemu-virt/user.ld
+IPC     := $(wildcard libipc/*.c libipc/*.S)
+
+$(BUILD)/libipc.a: $(call objects,user,$(IPC))
+$(BUILD)/libboot.a: $(call objects,user,$(BOOT_C))
+$(BUILD)/%.a:
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# $(call program,NAME,SOURCES): build/elf/NAME with everything in it, build/programs/NAME as it goes into the initrd.
+define program
+PROGRAMS += $(1)
+USER_SOURCES += $(2)
+$(BUILD)/elf/$(1): $(call objects,user,$(2)) $(BUILD)/libipc.a $(BUILD)/libboot.a $(USER_LD)
+endef
+$(BUILD)/elf/%:
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	$(Q)$(CC) $(USER_FLAGS) -nostartfiles -T $(USER_LD) -Wl,-z,max-page-size=4096 -Wl,-u,_start -o $@ \
+	    $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+$(BUILD)/programs/%: $(BUILD)/elf/%
+	@mkdir -p $(@D)
+	$(Q)$(OBJCOPY) --strip-debug $< $@
+
+$(foreach app,$(notdir $(patsubst %/,%,$(wildcard apps/*/))),\
+    $(eval $(call program,$(app),$(wildcard apps/$(app)/*.c apps/$(app)/*.S))))
+$(eval $(call program,mmserver,$(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)))
+$(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S)))
+$(foreach source,$(wildcard tests/system/*.c),\
+    $(eval $(call program,$(basename $(notdir $(source))),$(source))))
+
+PROGRAM_FILES := $(addprefix $(BUILD)/programs/,$(PROGRAMS))
+
+#--- Targets for people ------------------------------------------------------------------------------------------------
+.PHONY: all run debug test host-test kernel-test system-test fuzz lint format help clean host-programs fuzz-programs
+.DEFAULT_GOAL := all
+
+all: $(BUILD)/kernel.elf $(PROGRAM_FILES)
+
+help:
+	@echo "make               build the kernel and all programs into build/ (DEBUG=1: build-debug/)"
+	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
+	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
+	@echo "make test          all tests; ends with 'N passed, N failed'"
+	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
+	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
+	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
+	@echo
+	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy DEBUG=1"
+	@echo "TEST=part-of-a-name SEED=1 SECONDS=60 (of fuzzing)"
+
+# QEMU's port for gdb differs from user to user, so that several can debug on one machine.
+RUN = $(PYTHON) platform/qemu-virt/run.py $(1) --build $(BUILD) --app '$(APP)' --input '$(or $(INPUT),build/input.txt)' \
+      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)'
+
+run:
+	@$(TOOLS) install run
+	@$(MAKE) --no-print-directory all $(if $(INPUT),,build/input.txt)
+	@$(call RUN,run)
+
+debug: all $(if $(INPUT),,build/input.txt)
+	@$(call RUN,debug) --gdb-port $$(($$(id -u) % 5000 + 25000))
+
+build/input.txt: platform/qemu-virt/input.sh $(wildcard README.md docs/*.md)
+	@mkdir -p $(@D)
+	$(Q)platform/qemu-virt/input.sh > $@
+
+clean:
+	rm -rf build build-debug compile_commands.json .gdbinit
+
+#--- Tests -------------------------------------------------------------------------------------------------------------
+# tests/host/test_NAME.c is one cmocka program, linked with the files that its first line names after "uses:". It is
+# built plain, with the address and undefined-behaviour sanitizers, and with the thread sanitizer. fuzz_NAME.c likewise,
+# for libFuzzer.
+HOST_TESTS   := $(basename $(notdir $(wildcard tests/host/test_*.c)))
+FUZZERS      := $(basename $(notdir $(wildcard tests/host/fuzz_*.c)))
+HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Ikernel/include -idirafter libipc/include \
+                -DTENON_DEBUG=1 -pthread
+HOST_plain   := $(HOST_CC)
+HOST_address := $(CLANG) -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_thread  := $(CLANG) -fsanitize=thread
+HOST_fuzz    := $(CLANG) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+uses = tests/host/$(1).c $(wildcard $(shell sed -n '1s|^// uses:||p' tests/host/$(1).c))
+
+# $(call host_variant,VARIANT,NAMES): objects and programs of one variant.
+define host_variant
+build/host/$(1)/%.c.o: %.c Makefile
+	@mkdir -p $$(@D)
+	@echo "  cc    $$< ($(1))"
+	$$(Q)$(HOST_$(1)) $(HOST_FLAGS) -MMD -MP -c $$< -o $$@
+build/host/$(1)/%:
+	@echo "  link  $$@"
+	$$(Q)$(HOST_$(1)) -pthread $$(filter %.o,$$^) -o $$@ -lcmocka -lfdt
+$(foreach name,$(2),$(eval build/host/$(1)/$(name): $(patsubst %,build/host/$(1)/%.o,$(call uses,$(name)))))
+HOST_PROGRAMS += $(addprefix build/host/$(1)/,$(2))
+endef
+$(foreach variant,plain address thread,$(eval $(call host_variant,$(variant),$(HOST_TESTS))))
+$(eval $(call host_variant,fuzz,$(FUZZERS)))
+
+# Device trees, archives and programs that the host tests read and the fuzzers start from.
+build/host/sample.elf: tests/host/sample.c $(USER_LD) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_FLAGS) -nostartfiles -T $(USER_LD) -Wl,-z,max-page-size=4096 -o $@ $<
+build/host/data.made: tests/host/data.sh build/host/sample.elf $(wildcard tests/host/*.dts) Makefile
+	$(Q)tests/host/data.sh build/host/sample.elf build/host/data build/host/seeds
+	@touch $@
+
+host-programs: $(HOST_PROGRAMS) build/host/data.made
+both-builds: build/input.txt
+	@$(MAKE) --no-print-directory DEBUG=0 all
+	@$(MAKE) --no-print-directory DEBUG=1 all
+.PHONY: both-builds
+
+RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
+
+test: host-programs both-builds
+	@$(RUN_TESTS) host fuzz kernel system
+host-test: host-programs
+	@$(RUN_TESTS) host
+kernel-test: both-builds
+	@$(RUN_TESTS) kernel
+system-test: both-builds
+	@$(RUN_TESTS) system
+fuzz: host-programs
+	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
+
+#--- Lint --------------------------------------------------------------------------------------------------------------
+# Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
+ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system))
+CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+              -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1
+CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64
+CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
+USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
+
+lint: both-builds
+	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
+	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
+	@echo "lint: clang-format"; clang-format --dry-run -Werror $(ALL_FORMATTED)
+	@echo "lint: cppcheck";     cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inline-suppr \
+	    --suppressions-list=platform/qemu-virt/cppcheck.txt --enable=warning,portability \
+	    -D__riscv=1 -DTENON_DEBUG=1 $(filter -I%,$(INCLUDES)) $(KERNEL_C) $(USER_C)
+	@echo "lint: clean"
+format:
+	clang-format -i $(ALL_FORMATTED)
+
+compile_commands.json: Makefile platform/qemu-virt/compile_commands.awk
+	@{ for f in $(KERNEL_C) $(BOOT_C); do echo "$$f $(CROSS)gcc $(KERNEL_FLAGS) $(LIBC_INCLUDE) -c $$f"; done; \
+	   for f in $(filter-out $(BOOT_C),$(USER_C)); do echo "$$f $(CROSS)gcc $(USER_FLAGS) $(LIBC_INCLUDE) -c $$f"; done; } | \
+	awk -v directory='$(CURDIR)' -f platform/qemu-virt/compile_commands.awk > $@
+
+-include $(shell find build build-debug -name '*.d' 2>/dev/null)

@@ -1,0 +1,12 @@
+/* Clients: started through their servers, ended by init where the plan says so, awaited and compared with what is expected. */
+#pragma once
+#include "overlay.h"
+
+/* What the server of `plan` has counted: hart ~0 for the sum (tenon/mm_protocol.h, MM_SERVER_STAT). */
+void server_counters(const struct server_plan *plan, uint64_t hart, uint64_t counter[MM_COUNTERS]);
+
+/* Start all clients. */
+void clients_spawn(struct system *system);
+
+/* Wait for the end of each, in order, and print it. Returns how many ended otherwise than expected. */
+unsigned clients_await(struct system *system, const struct cpio *initrd, uint64_t timebase_hz);

@@ -1,0 +1,38 @@
+/* Queue lock of protocol ADV: an MCS lock in the form of the K42 kernel, whose holder needs no node.
+ *
+ *     tail  0: free; the lock itself: held, nobody waits; else the last waiter's node
+ *     next  of the lock: the first waiter, known to the holder
+ *
+ * A waiter spins on its own node alone, and lock hand-over is first come, first served. A node is needed only while
+ * waiting, and a worker waits for one lock at a time, so each worker has one (ct_worker.qnode), while it may hold any
+ * number of locks.
+ */
+#pragma once
+#include <corten/table.h>
+
+void ct_qlock_lock_slow(struct ct_desc *d, uint64_t node[2]);
+void ct_qlock_unlock_slow(struct ct_desc *d);
+
+static inline void qlock_lock(struct ct_desc *d, uint64_t node[2])
+{
+    uint64_t free = 0;
+    if (ct_unlikely(!atomic_cas_acquire(&d->tail, &free, (uint64_t)(uintptr_t)d))) /* pairs with: qlock_unlock */
+        ct_qlock_lock_slow(d, node);
+}
+static inline void qlock_unlock(struct ct_desc *d)
+{
+    uint64_t self = (uint64_t)(uintptr_t)d;
+    /* pairs with: qlock_lock, ct_qlock_lock_slow */
+    if (ct_unlikely(atomic_load_relaxed(&d->next) || !atomic_cas_release(&d->tail, &self, 0)))
+        ct_qlock_unlock_slow(d);
+}
+/* A table nobody else can see yet: locked from the start. */
+static inline void qlock_init_locked(struct ct_desc *d)
+{
+    atomic_store_relaxed(&d->next, 0);
+    atomic_store_relaxed(&d->tail, (uint64_t)(uintptr_t)d);
+}
+static inline bool qlock_is_locked(const struct ct_desc *d)
+{
+    return atomic_load_relaxed(&d->tail) != 0;
+}

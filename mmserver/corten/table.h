@@ -1,0 +1,144 @@
+/* Tables: descriptors, entries as views show them, words of metadata.
+ *
+ *      table page (read through a view, written by the port)      descriptor (64 bytes, found from the address)
+ *      +-----+-----+-----+-- ... --+                              lock, stale, pending, level, capability
+ *      |  0  |  1  |  2  |   511   |                              fill: word of every entry without one of its own
+ *      +-----+-----+-----+-- ... --+                              meta: page of 512 words, one an entry, or none
+ *
+ * Invariants
+ *   - A valid entry is authoritative; its word counts only while it is invalid (and is then always up to date).
+ *   - A table linked under a non-stale table is not stale; all below a stale table are stale. The root is never stale.
+ *   - Words of levels above 0 are never CT_HELD. fill is never CT_HELD.
+ *   - pending != 0: a write to entry pending - 1, invalid until then, is on its way (ride, worker.h). Whoever owns the
+ *     table calls table_land() before it reads entries, which waits until that entry is valid. The writer holds
+ *     no lock and takes none before the kernel has written, so the wait ends: it is one kernel entry of another
+ *     worker. The pending entry's becoming valid thus is the unlock of that one entry, and no transaction can
+ *     come between a fault's commit and its write; nor can the write land in a table that was unlinked, since
+ *     unlinking reads (and clears) its entries first.
+ *
+ * Lock letters: (t) the table's lock, or that of a covering table above it under RW and for what is below a locked
+ * table; (c) constant while adopted; (a) atomic; (r) by the one who retired it.
+ */
+#pragma once
+#include <corten/atomic.h>
+#include <corten/port.h>
+
+struct ct_desc {
+    uint64_t tail;    /* (a) queue lock: last waiter, or the descriptor itself, 0 free (qlock.h) */
+    uint64_t next;    /* (a) queue lock: first waiter */
+    uint32_t rw;      /* (a) readers-writer lock (rwlock.h) */
+    uint16_t pending; /* (t), and cleared by the rider if the kernel refuses its batch: (a) */
+    uint8_t stale;    /* (t) unlinked */
+    uint8_t level;    /* (c) */
+    tn_cptr_t cap;    /* (c) */
+    union {
+        uint64_t meta;          /* (t) linked: physical address of the page of words, 0: none */
+        struct ct_space *space; /* (r) retired: the space it was in */
+    };
+    union {
+        uint64_t fill;       /* (t) linked */
+        uint64_t generation; /* (r) retired: flush that must be done before reuse */
+    };
+    uint64_t limbo_next; /* (t), then (r): next removed or retired table */
+} __attribute__((aligned(CT_LINE)));
+_Static_assert(sizeof(struct ct_desc) == CT_LINE, "one line a table");
+
+/* Words: kind 3..0, rights 6..4, borrowed 7, frame 53..10 where the MMU's entries have it, stamp 63..54 (flush.h). */
+#define WORD_KIND_MASK 15ull
+#define WORD_RIGHTS_MASK (7ull << CT_WORD_RIGHTS_SHIFT)
+#define WORD_BORROWED (1ull << 7)
+#define WORD_STAMP_SHIFT 54
+#define WORD_STAMP_MASK (~0ull << WORD_STAMP_SHIFT)
+#define STAMP_MODULUS 1023u
+#define PTE_SOFT_BORROWED 1u
+#define PTE_BORROWED ((uint64_t)PTE_SOFT_BORROWED << TN_PTE_SOFT_SHIFT)
+
+static inline enum ct_kind word_kind(uint64_t word)
+{
+    return (enum ct_kind)(word & WORD_KIND_MASK);
+}
+static inline unsigned word_rights(uint64_t word)
+{
+    return word >> CT_WORD_RIGHTS_SHIFT & 7;
+}
+static inline uint64_t word_with_rights(uint64_t word, unsigned rights)
+{
+    return (word & ~WORD_RIGHTS_MASK) | (uint64_t)rights << CT_WORD_RIGHTS_SHIFT;
+}
+/* Alike but for the stamp. */
+static inline bool word_same(uint64_t a, uint64_t b)
+{
+    return ((a ^ b) & ~WORD_STAMP_MASK) == 0;
+}
+static inline uint64_t word_held(uint64_t pte)
+{
+    return CT_HELD | (pte & TN_PTE_PPN_MASK) | ((pte & PTE_BORROWED) ? WORD_BORROWED : 0);
+}
+
+/* TN_READ, TN_WRITE, TN_EXEC are the entry's R, W, X one bit lower. */
+static inline unsigned pte_rights(uint64_t pte)
+{
+    return pte >> 1 & 7;
+}
+_Static_assert(TN_PTE_R >> 1 == TN_READ && TN_PTE_W >> 1 == TN_WRITE && TN_PTE_X >> 1 == TN_EXEC, "pte_rights");
+
+#define CT_LEAF_BYTES (TN_PAGE_BYTES * TN_PT_ENTRIES) /* what a table of level 0 maps */
+
+/* An entry of level n maps 2^(12 + 9n) bytes. */
+static inline unsigned level_shift(unsigned level)
+{
+    return TN_PAGE_BITS + 9 * level;
+}
+static inline unsigned va_index(uint64_t va, unsigned level)
+{
+    return va >> level_shift(level) & (TN_PT_ENTRIES - 1);
+}
+
+/* Entries, by whoever owns the table. */
+static inline uint64_t pte_read(paddr_t table, unsigned i)
+{
+    return atomic_load_relaxed(&port_view(table)[i]);
+}
+/* Entries, by a walker without locks, and where a riding write is awaited. Pairs with: ct_batch_write (release), the
+ * port's exchange. What a link leads to was set up before it was written. */
+static inline uint64_t pte_read_acquire(paddr_t table, unsigned i)
+{
+    return atomic_load_acquire(&port_view(table)[i]);
+}
+static inline paddr_t pte_table(uint64_t pte)
+{
+    return (paddr_t){tn_pte_paddr(pte)};
+}
+
+static inline uint64_t *desc_words(const struct ct_desc *d)
+{
+    return d->meta ? port_frame((paddr_t){d->meta}) : (uint64_t *)0;
+}
+static inline uint64_t word_read(const struct ct_desc *d, unsigned i)
+{
+    const uint64_t *words = desc_words(d);
+    return words ? words[i] : d->fill;
+}
+
+void ct_table_land_slow(paddr_t table);
+
+/* To be called when a cursor enters a table it owns, before it reads its entries. */
+static inline void table_land(paddr_t table)
+{
+    struct ct_desc *d = port_desc(table);
+    unsigned pending = atomic_load_relaxed(&d->pending);
+    if (ct_likely(pending == 0))
+        return;
+    if (ct_likely(pte_read_acquire(table, pending - 1) & TN_PTE_V)) /* pairs with: the port's exchange */
+        atomic_store_relaxed(&d->pending, 0);
+    else
+        ct_table_land_slow(table);
+}
+
+/* The child under entry pte, which is a link, entered. */
+static inline paddr_t table_enter(uint64_t pte)
+{
+    paddr_t child = pte_table(pte);
+    table_land(child);
+    return child;
+}

@@ -1,0 +1,312 @@
+/* Hostile programs: random system calls with random and nearly right arguments on every hart. The kernel must survive, and
+ * the memory must come back whole. `calls=N` in the boot arguments sets the number of calls per hart.
+ */
+#include <stdlib.h>
+#include "kt.h"
+
+#define CALLS_DEFAULT 20000
+#define HARTS_MAX 8
+#define SLOTS 64 /* of the hostile thread's own CNode */
+
+/* What the hostile threads hold, each in a CNode of its own; slot numbers in it. */
+enum {
+    SELF = 1,     /* the CNode */
+    UNTYPED = 2,
+    VSPACE = 3,
+    TCB = 4,      /* its own */
+    OTHER_TCB = 5,
+    EP = 6,       /* shared by all */
+    NTFN = 7,
+    GATE = 8,
+    REPLY = 9,
+    TABLE = 10,   /* level 0, hangs nowhere that runs */
+    UPPER = 11,
+    FRAME = 12,
+    COUNTER = 13, /* wakes the main thread */
+    FIRST_FREE = 16,
+};
+
+static uint64_t calls_per_hart(void)
+{
+    char text[24];
+
+    return kt_bootarg("calls", text, sizeof(text)) ? strtoull(text, NULL, 0) : CALLS_DEFAULT;
+}
+
+/* A value that is interesting to somebody: a slot, a two-level pointer, an address, a size, a label. */
+static uint64_t value(uint64_t *state)
+{
+    uint64_t r = kt_random(state);
+
+    switch (r % 12) {
+    case 0:
+        return kt_random(state);
+    case 1:
+        return 1ull << (kt_random(state) % 64);
+    case 2:
+        return (1ull << (kt_random(state) % 64)) - 1;
+    case 3:
+        return ~(kt_random(state) % 8192);
+    case 4:
+        return tn_cptr_in(SELF, kt_random(state) % SLOTS);
+    case 5:
+        return kt_random(state) % 4096;
+    case 6:
+        return kt_random(state) % 16 | (1 + kt_random(state) % 8) << 32; /* slots of a retype */
+    case 7:
+        return 0;
+    default:
+        return kt_random(state) % SLOTS;
+    }
+}
+
+static uint64_t label(uint64_t *state)
+{
+    static const uint8_t known[] = {1,  16, 17, 18, 19, 20, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41,
+                                    48, 56, 64, 65, 66, 72, 73, 80, 81, 82, 83, 1,  16, 17, 19, 20};
+
+    return kt_random(state) % 16 ? known[kt_random(state) % sizeof(known)] : kt_random(state);
+}
+
+static tn_info_t info(uint64_t *state)
+{
+    if (kt_random(state) % 16 == 0)
+        return kt_random(state);
+    unsigned caps = kt_random(state) % 8 ? 0 : kt_random(state) % 4;
+    return tn_info(label(state), caps, kt_random(state) % 8 ? 4 : kt_random(state) % 128);
+}
+
+/* A random batch: mostly sensible runs, some bytes wrong. */
+static void random_batch(struct tn_ipc_buffer *buffer, uint64_t *state)
+{
+    struct tn_pt_batch *b = (struct tn_pt_batch *)((uint8_t *)buffer + TN_IPC_BATCH_OFFSET);
+
+    b->runs = kt_random(state) % 32 ? kt_random(state) % 6 : (uint32_t)kt_random(state);
+    for (unsigned i = 0; i < 6; i++) {
+        struct tn_pt_run *r = &b->run[i];
+        r->table = kt_random(state) % 4 ? TABLE + kt_random(state) % 2 : value(state);
+        r->object = kt_random(state) % 4 ? TABLE + kt_random(state) % 3 : value(state);
+        r->first = (uint16_t)(kt_random(state) % 8 ? kt_random(state) % 512 : kt_random(state));
+        r->count = (uint16_t)(kt_random(state) % 8 ? 1 + kt_random(state) % 16 : kt_random(state));
+        r->op = (uint8_t)(kt_random(state) % 8 ? 1 + kt_random(state) % 6 : kt_random(state));
+        r->rights = (uint8_t)(kt_random(state) % 8 ? kt_random(state) % 8 : kt_random(state));
+        r->soft = (uint8_t)(kt_random(state) % 8 ? kt_random(state) % 4 : kt_random(state));
+        r->flags = (uint8_t)kt_random(state);
+        r->page = kt_random(state) % 4 ? kt_random(state) % 4 : value(state);
+        r->in = (uint32_t)(kt_random(state) % 4 ? kt_random(state) % 400 : kt_random(state));
+        r->out = (uint32_t)(kt_random(state) % 4 ? kt_random(state) % 400 : kt_random(state));
+    }
+}
+
+/* System calls that could block for ever are left to those whose calls others cancel: non-blocking forms mostly, and the
+ * blocking ones on things that a deadline or another thread wakes. */
+static uint64_t number(uint64_t *state, bool may_block)
+{
+    static const uint8_t harmless[] = {TN_SYS_HART,   TN_SYS_CALL,     TN_SYS_CALL,     TN_SYS_CALL,  TN_SYS_NB_SEND,
+                                       TN_SYS_NB_RECV, TN_SYS_SIGNAL,  TN_SYS_POLL,     TN_SYS_YIELD, TN_SYS_PT_WRITE,
+                                       TN_SYS_PT_WRITE, TN_SYS_REPLY,  TN_SYS_CALL};
+
+    if (may_block && kt_random(state) % 8 == 0)
+        return kt_random(state) % TN_SYS_DEBUG_PUT; /* not the console */
+    return harmless[kt_random(state) % sizeof(harmless)];
+}
+
+static void one_call(struct kt_thread *t, uint64_t *state, bool may_block)
+{
+    uint64_t n = number(state, may_block);
+    struct kt_msg m = {.badge = kt_random(state) % 4 ? 1 + kt_random(state) % 15 : value(state), .info = info(state)};
+
+    for (unsigned i = 0; i < TN_MSG_REG_WORDS; i++)
+        m.mr[i] = value(state);
+    if (!may_block && n == TN_SYS_CALL && (m.badge == EP || m.badge == GATE))
+        m.badge = UNTYPED;
+    if (n == TN_SYS_PT_WRITE || n == TN_SYS_PT_REPLY_RECV)
+        random_batch(t->buffer, state);
+    if (tn_info_caps(m.info)) {
+        for (unsigned i = 0; i < TN_MSG_CAPS_MAX; i++)
+            t->buffer->caps[i] = value(state);
+        t->buffer->recv_slot = value(state);
+    }
+    kt_ecall(n, &m, kt_random(state) % 4 ? REPLY : value(state));
+}
+
+/* arg[0]: number of calls, arg[1]: may block. */
+static void attacker(struct kt_thread *t)
+{
+    uint64_t state = kt_test_seed + t->index * 0x9e3779b97f4a7c15ull;
+
+    for (uint64_t i = 0; i < t->arg[0]; i++) {
+        one_call(t, &state, t->arg[1] != 0);
+        kt_add(&t->count, 1);
+    }
+    __atomic_store_n(&t->done, 1, __ATOMIC_RELEASE);
+    kt_signal(COUNTER);
+    for (;;)
+        kt_yield();
+}
+
+static void give(tn_cptr_t cnode, unsigned slot, tn_cptr_t cap, unsigned rights)
+{
+    REQUIRE_OK(INV(cnode, TN_CNODE_COPY, slot, cap, rights));
+}
+
+/* A thread with a CNode of its own and a real mix of capabilities in it; nothing of the frame's. */
+static struct kt_thread *attacker_new(unsigned hart, tn_cptr_t ep, tn_cptr_t gate, struct kt_thread *other)
+{
+    struct kt_thread *t = kt_thread_new(hart, attacker);
+    tn_cptr_t cnode = kt_object(TN_CNODE, 6), frame = kt_object(TN_FRAME, 14);
+
+    give(cnode, SELF, cnode, TN_RIGHTS_ALL);
+    REQUIRE_OK(kt_retype(KT_UNTYPED, TN_UNTYPED, 16, cnode, UNTYPED, 1));
+    give(cnode, VSPACE, kt_space_with_root(), TN_RIGHTS_ALL);
+    give(cnode, TCB, kt_object(TN_TCB, 0), TN_RIGHTS_ALL); /* one that never runs the attack */
+    give(cnode, OTHER_TCB, other ? other->tcb : kt_object(TN_TCB, 0), TN_RIGHTS_ALL);
+    give(cnode, EP, ep, TN_RIGHTS_ALL);
+    give(cnode, NTFN, kt_mint(kt_object(TN_NOTIFICATION, 0), TN_RIGHTS_ALL, 1), TN_RIGHTS_ALL);
+    give(cnode, GATE, gate, TN_WRITE | TN_GRANT);
+    give(cnode, REPLY, kt_object(TN_REPLY, 0), TN_RIGHTS_ALL);
+    give(cnode, TABLE, kt_object(TN_PAGETABLE, 0), TN_RIGHTS_ALL);
+    give(cnode, UPPER, kt_object(TN_PAGETABLE, 1), TN_RIGHTS_ALL);
+    give(cnode, FRAME, frame, TN_RIGHTS_ALL);
+    give(cnode, COUNTER, kt_slot_wake, TN_WRITE);
+    REQUIRE_OK(INV(t->tcb, TN_TCB_SET_SPACE, cnode, TN_INIT_VSPACE, 0));
+    return t;
+}
+
+/* Every hart attacks with calls that return; each has its own Untyped, all share an endpoint and a gate. */
+static void test_random_calls(void)
+{
+    struct kt_thread *t[HARTS_MAX];
+    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), gate = kt_object(TN_GATE, kt_gate_bits());
+    unsigned n = kt_harts < HARTS_MAX ? kt_harts : HARTS_MAX;
+    uint64_t calls = calls_per_hart(), last = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        t[i] = attacker_new(i, ep, gate, NULL);
+        t[i]->arg[0] = calls;
+    }
+    for (unsigned i = 0; i < n; i++)
+        kt_thread_start(t[i]);
+    /* An attacker may hang itself (give up its spaces, wait for a reply); it is done when nobody gets further. */
+    for (;;) {
+        uint64_t sum = 0;
+        unsigned running = 0;
+        kt_sleep_ticks(kt_ticks_ms(300));
+        for (unsigned i = 0; i < n; i++) {
+            sum += kt_load_acquire(&t[i]->count);
+            running += !kt_is_done(t[i]);
+        }
+        if (running == 0 || (sum == last && sum > 0))
+            break;
+        last = sum;
+    }
+    kt_printf("# hostile.random_calls: %lu calls on %u harts\n", (unsigned long)last, n);
+    EXPECT(last > 0);
+}
+
+/* The same with blocking calls and with capabilities to each other's threads; whoever blocks is freed from time to time. */
+static void test_random_blocking(void)
+{
+    struct kt_thread *t[HARTS_MAX * 2];
+    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), gate = kt_object(TN_GATE, kt_gate_bits());
+    unsigned n = 2 * (kt_harts < HARTS_MAX ? kt_harts : HARTS_MAX);
+    uint64_t calls = calls_per_hart() / 4, total = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        t[i] = attacker_new(i % kt_harts, ep, gate, i ? t[i - 1] : NULL);
+        t[i]->arg[0] = calls;
+        t[i]->arg[1] = 1;
+    }
+    for (unsigned i = 0; i < n; i++)
+        kt_thread_start(t[i]);
+    for (unsigned round = 0; round < 200; round++) {
+        unsigned running = 0;
+        kt_sleep_ticks(kt_ticks_ms(5));
+        for (unsigned i = 0; i < n; i++) {
+            running += !kt_is_done(t[i]);
+            if (round % 4 == i % 4) {
+                EXPECT_OK(INV0(t[i]->tcb, TN_TCB_SUSPEND)); /* cancels what it waits for */
+                if (!kt_is_done(t[i])) {
+                    INV(t[i]->tcb, TN_TCB_WRITE_REGS, (uint64_t)kt_thread_entry, (uint64_t)t[i]->stack_top,
+                        (uint64_t)t[i]->tls, (uint64_t)t[i]);
+                    INV(t[i]->tcb, TN_TCB_SET_AFFINITY, i % kt_harts);
+                }
+                EXPECT_OK(INV0(t[i]->tcb, TN_TCB_RESUME));
+            }
+        }
+        if (running == 0)
+            break;
+    }
+    for (unsigned i = 0; i < n; i++)
+        total += kt_load_acquire(&t[i]->count);
+    kt_printf("# hostile.random_blocking: %lu calls\n", (unsigned long)total);
+    EXPECT(total > 0);
+}
+
+/* Random calls without an IPC buffer, and with one that is taken away. */
+static void test_without_buffer(void)
+{
+    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), gate = kt_object(TN_GATE, kt_gate_bits());
+    struct kt_thread *t = attacker_new(kt_main_hart, ep, gate, NULL);
+
+    t->arg[0] = 3000;
+    EXPECT_OK(INV(t->tcb, TN_TCB_SET_BUFFER, 0, 0, 0));
+    kt_thread_start(t);
+    for (unsigned i = 0; i < 100 && !kt_is_done(t); i++) {
+        kt_sleep_ticks(kt_ticks_ms(10));
+        tn_cptr_t frame = kt_object(TN_FRAME, 12);
+        EXPECT_OK(INV(t->tcb, TN_TCB_SET_BUFFER, frame, 0, 1));
+        kt_yield();
+        EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, frame));
+    }
+    EXPECT(t->count > 0);
+}
+
+/* The kernel's memory through every door that takes an address or a number. */
+static void test_kernel_addresses(void)
+{
+    static const uint64_t addresses[] = {0xffffffc080200000ull, 0xffffffff80000000ull, 1ull << 63, ~0ull, 0x80000000ull, 0x80200000ull};
+    tn_cptr_t frame = kt_object(TN_FRAME, 12), table = kt_object(TN_PAGETABLE, 0), tcb = kt_object(TN_TCB, 0);
+    uint64_t bits;
+
+    for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        uint64_t a = addresses[i];
+        struct kt_msg m = {0};
+        kt_case(a);
+        EXPECT_REFUSED(kt_pt(table, TN_PT_MAP, 0, 1, frame, a >> 12, TN_READ));
+        EXPECT_REFUSED(kt_pt(table, TN_PT_MAP, 0, 1, a, 0, TN_READ));
+        EXPECT_REFUSED(kt_pt(a, TN_PT_CLEAR, 0, 1, 0, 0, 0));
+        EXPECT_REFUSED(INV(tcb, TN_TCB_SET_BUFFER, frame, a, 1));
+        EXPECT_REFUSED(INV(tcb, TN_TCB_SET_SPACE, a, a, a));
+        EXPECT_REFUSED(kt_retype(KT_UNTYPED, TN_FRAME, a, KT_ROOT, 0, 1));
+        EXPECT_REFUSED(kt_retype(KT_UNTYPED, a & 0xffff, a, a, (uint32_t)a, (uint32_t)a));
+        EXPECT_REFUSED(INV(KT_ROOT, TN_CNODE_DELETE, a));
+        EXPECT_REFUSED(kt_signal(a));
+        EXPECT_REFUSED(kt_poll(a, &bits));
+        EXPECT_REFUSED(kt_nb_recv(a, &m, a));
+        EXPECT_REFUSED(kt_reply1(a, 0, 0));
+        EXPECT_REFUSED(kt_call1(a, a, a, NULL));
+    }
+}
+
+/* Characters for the console: the count is checked, the rest is printed as it is. */
+static void test_debug_put(void)
+{
+    static const uint64_t counts[] = {41, 64, 1ull << 32, 1ull << 63, ~0ull};
+
+    for (unsigned i = 0; i < 5; i++) {
+        struct kt_msg m = {.badge = counts[i], .info = 0x2020202020202020};
+        kt_case(counts[i]);
+        kt_ecall(TN_SYS_DEBUG_PUT, &m, 0);
+        EXPECT_REFUSED(kt_error(&m));
+    }
+}
+
+const struct kt_test hostile_tests[] = {
+    {"hostile.kernel_addresses", test_kernel_addresses, 0},
+    {"hostile.debug_put", test_debug_put, 0},
+    {"hostile.without_buffer", test_without_buffer, 0},
+    {"hostile.random_calls", test_random_calls, 0},
+    {"hostile.random_blocking", test_random_blocking, 0},
+    {NULL, NULL, 0},
+};

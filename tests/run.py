@@ -1,0 +1,165 @@
+"""Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
+
+    run.py [options] PART...      PART: host, fuzz, kernel, system
+"""
+
+import argparse
+import glob
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
+import machine  # noqa: E402
+import system_tests  # noqa: E402
+import tap  # noqa: E402
+
+HOST_LIMIT_S = 300
+
+# Kernel tests: each number of harts, each page-table depth and each build occurs, not their product. The last one asks only
+# whether so many harts come up and work together. (build, harts, mmu, tests whose name contains, limit in seconds)
+KERNEL_RUNS = [
+    ("release", 1, "sv39", "", 180),
+    ("release", 2, "sv48", "", 180),
+    ("release", 4, "sv57", "", 180),
+    ("release", 8, "sv39", "", 240),
+    ("debug", 1, "sv57", "", 240),
+    ("debug", 4, "sv39", "", 240),
+    ("debug", 8, "sv48", "", 300),
+    ("release", 64, "sv57", "smp", 300),
+]
+
+
+class Tally:
+    """Counts, and prints one line for each run; the details only of what failed."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, title, seconds, passed, failures, skipped=0, missing=0, details=(), repeat=None):
+        """`failures` has a line for each failed test, `missing` counts those that were not reached."""
+        failed = len(failures) + missing
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        parts = [f"{passed} passed", f"{failed} failed"] + ([f"{skipped} skipped"] if skipped else [])
+        machine.say(f"{'FAIL' if failed else ' ok '}  {title}: {', '.join(parts)} ({seconds:.0f} s)")
+        for failure in failures:
+            machine.say(f"      not ok: {failure}")
+        if missing:
+            machine.say(f"      planned, but without a result: {missing} tests")
+        if failed:
+            for line in details:
+                machine.say("      | " + line)
+            if repeat:
+                machine.say("      repeat with: " + repeat)
+
+    def add_report(self, title, seconds, report, status, **more):
+        failures = [name for name, verdict in report.results if verdict == "not ok"] + report.problems
+        if status != 0 and not failures and not report.missing:
+            failures = [f"all tests passed, but the program ended with status {status}"]
+        self.add(title, seconds, report.count("ok"), failures, report.count("skip"), report.missing, **more)
+
+
+def run_program(command, limit_s, **environment):
+    """(status, output lines, seconds); a run over its limit has status machine.HANG."""
+    start = time.monotonic()
+    try:
+        done = subprocess.run(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, timeout=limit_s,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        status, output = done.returncode, done.stdout
+    except subprocess.TimeoutExpired as error:
+        status, output = machine.HANG, (error.stdout or b"").decode(errors="replace") + f"\nhang: not done after {limit_s} s\n"
+    return status, output.splitlines(), time.monotonic() - start
+
+
+def host_part(tally, options):
+    sanitizers = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1",
+                  "TSAN_OPTIONS": "halt_on_error=1 second_deadlock_stack=1"}
+    sources = [os.path.basename(path)[:-2] for path in sorted(glob.glob("tests/host/test_*.c"))]
+    for name in sources:
+        if options.filter not in name:
+            continue
+        for variant in ("plain", "address", "thread"):
+            program = f"build/host/{variant}/{name}"
+            status, lines, seconds = run_program([program], HOST_LIMIT_S, CMOCKA_MESSAGE_OUTPUT="TAP",
+                                                 TENON_SEED=options.seed, **sanitizers)
+            tally.add_report(f"host: {name} ({variant})", seconds, tap.read(lines), status, details=lines,
+                             repeat=f"TENON_SEED={options.seed} {program}")
+
+
+def fuzz_part(tally, options):
+    for source in sorted(glob.glob("tests/host/fuzz_*.c")):
+        name = os.path.basename(source)[:-2]
+        if options.filter not in name:
+            continue
+        corpus = f"build/fuzz/{name}"
+        os.makedirs(corpus, exist_ok=True)
+        command = [f"build/host/fuzz/{name}", f"-max_total_time={options.fuzz_seconds}", f"-seed={options.seed}", "-max_len=65536",
+                   "-timeout=10", f"-artifact_prefix={corpus}-", "-print_final_stats=1", corpus, f"build/host/seeds/{name}"]
+        status, lines, seconds = run_program(command, options.fuzz_seconds + 60)
+        runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "0")
+        failures = [] if status == 0 and int(runs) > 0 else [f"libFuzzer ended with status {status} after {runs} runs"]
+        tally.add(f"fuzz: {name}, {runs} inputs", seconds, 0 if failures else 1, failures, details=lines[-40:],
+                  repeat=" ".join(command))
+
+
+def kernel_part(tally, options):
+    for build, harts, mmu, subset, limit_s in KERNEL_RUNS:
+        bootargs = f"init=ktest mmu={mmu} seed={options.seed}"
+        wanted = options.filter or subset
+        system = machine.System(f"ktest-{harts}-{mmu}", getattr(options, build), harts=harts, init="ktest",
+                                bootargs=bootargs + (f" test={wanted}" if wanted else ""), limit_s=limit_s)
+        title = f"kernel: {harts} harts, {mmu}, {build}"
+        try:
+            result = machine.run(system, lambda line: None)
+        except machine.Refused as error:
+            tally.add(title, 0, 0, [str(error)])
+            continue
+        report = tap.read(result.lines)
+        if result.hang:
+            report.problems.append(f"hang: not done after {limit_s} s")
+        if report.plan == 0 and not options.filter:
+            report.problems.append(f"there is no test whose name contains '{subset}'")
+        tally.add_report(title, result.seconds, report, result.status, details=result.lines[-80:],
+                         repeat=f"make kernel-test SEED={options.seed}" + (f" TEST={wanted}" if wanted else ""))
+
+
+def system_part(tally, options):
+    for test in system_tests.find():
+        if options.filter not in test.name:
+            continue
+        for run in test.runs():
+            failures, lines, seconds = run.check({"release": options.release, "debug": options.debug}, options.seed)
+            tally.add(f"system: {run.title()}", seconds, 0 if failures else 1, failures, details=lines[-60:],
+                      repeat=run.repeat())
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system"])
+    parser.add_argument("--release", default="build")
+    parser.add_argument("--debug", default="build-debug")
+    parser.add_argument("--filter", default="")
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--fuzz-seconds", type=int, default=15)
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    tally = Tally()
+    machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
+    for part in options.parts:
+        {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part}[part](tally, options)
+    if tally.passed + tally.failed == 0:
+        machine.say("no test was run" + (f": none is called '{options.filter}'" if options.filter else ""))
+        tally.failed = 1
+    if tally.skipped:
+        machine.say(f"skipped: {tally.skipped}")
+    machine.say(f"{tally.passed} passed, {tally.failed} failed")
+    return 1 if tally.failed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,46 @@
+"""Reader of TAP and KTAP: what cmocka prints on the host and what ktest prints on QEMU's console."""
+
+import re
+
+RESULT = re.compile(r"^\s*(ok|not ok)\s+(\d+)\s*(?:-\s*)?(.*)$")
+PLAN = re.compile(r"^\s*1\.\.(\d+)\s*(#.*)?$")
+
+
+class Report:
+    """`results` holds (name, verdict) with verdict "ok", "not ok" or "skip"; `missing` is how many planned tests have none.
+    `problems` says, one line each, what is wrong with the report as a whole. All of these but ok and skip are failures."""
+
+    def __init__(self):
+        self.results, self.problems, self.plan, self.missing = [], [], None, 0
+
+    def count(self, verdict):
+        return sum(1 for _, v in self.results if v == verdict)
+
+
+def read(lines):
+    report = Report()
+    for line in lines:
+        plan, result = PLAN.match(line), RESULT.match(line)
+        if plan:
+            if report.plan is not None:
+                report.problems.append("two plans: the tests began again")
+            report.plan = int(plan.group(1))
+        elif result:
+            add_result(report, *result.groups())
+        elif line.lstrip().startswith("Bail out!"):
+            report.problems.append(line.strip())
+    if report.plan is None:
+        report.problems.append("no plan (1..N): the tests did not begin")
+    else:
+        report.missing = max(report.plan - len(report.results), 0)
+        if len(report.results) > report.plan:
+            report.problems.append(f"{len(report.results) - report.plan} more results than planned")
+    return report
+
+
+def add_result(report, word, number, text):
+    name, _, comment = text.partition("#")
+    verdict = "skip" if word == "ok" and comment.strip().upper().startswith("SKIP") else word
+    if int(number) != len(report.results) + 1:
+        report.problems.append(f"result {number} where {len(report.results) + 1} was expected")
+    report.results.append((text.strip() if word == "not ok" else name.strip(), verdict))

@@ -12,10 +12,15 @@
 
     .section .boot, "ax"
 
-/* The first hart: a0 = hart id, a1 = physical address of the device tree. Only one hart comes here. */
+/* The first hart: a0 = hart id, a1 = physical address of the device tree. Firmware exists that lets a hart which it is just
+ * starting come here too: it finds its struct hart by its id and goes where it should have. */
     .globl _start
 _start:
     csrw sie, zero
+    la t0, boot_ticket
+    li t1, 1
+    amoswap.w t1, t1, (t0)
+    bnez t1, stray
     la t0, bss_start
     la t1, bss_end
 1:  sd zero, 0(t0)
@@ -24,6 +29,23 @@ _start:
     la tp, boot_hart
     la a2, kernel_main
     j enter_virtual
+
+stray:
+    la t0, harts
+    ld a1, 0(t0)
+    li t0, KERNEL_BASE
+    sub a1, a1, t0 /* physical */
+    la t0, hart_count
+    lw t0, 0(t0)
+    li t2, HART_BYTES
+1:  beqz t0, park
+    li t1, HART_HARTID
+    add t1, t1, a1
+    ld t1, 0(t1)
+    beq t1, a0, boot_secondary
+    add a1, a1, t2
+    addi t0, t0, -1
+    j 1b
 
 /* The others: a0 = hart id, a1 = physical address of the struct hart. */
     .globl boot_secondary
@@ -127,3 +149,8 @@ kroot_l2:
     .quad (gib << 28) | LEAF_KERNEL
     .set gib, gib + 1
     .endr
+
+    .section .data
+    .balign 4
+boot_ticket: /* taken by the first hart; not in .bss, which that one clears */
+    .word 0

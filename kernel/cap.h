@@ -39,7 +39,7 @@ struct slot {
     uint64_t w0;            /* (r) 0: empty */
     uint64_t w1;            /* (r) */
     uint32_t prev, next;    /* neighbours in the derivation list, as slot references; 0: none */
-    uint32_t seq;           /* (r) changes whenever w1 does */
+    uint32_t seq;           /* (r) odd while the slot is being written */
     uint32_t kind;          /* enum slot_kind */
 } __attribute__((aligned(1 << TN_SLOT_BITS))); /* slot references count in these units */
 _Static_assert(sizeof(struct slot) == 1 << TN_SLOT_BITS, "ABI: size of a slot");
@@ -81,6 +81,8 @@ static inline struct cap slot_read(const struct slot *s)
 {
     for (;;) {
         uint32_t seq = load_relaxed(&s->seq);
+        if (unlikely(seq & 1))
+            return CAP_NULL;
         fence_r(); /* pairs with: slot_write */
         struct cap c = {load_relaxed(&s->w0), load_relaxed(&s->w1)};
         fence_r();
@@ -102,7 +104,7 @@ static inline struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
 {
     struct slot *slots = (struct slot *)(root & ~31ull);
     if (likely(cptr >> (root & 31) == 0))
-        return root ? &slots[cptr] : NULL;
+        return cptr ? &slots[cptr] : NULL; /* without a root only cptr 0 comes here */
     uint64_t index = cptr & 0xffffffffu, inner = cptr >> 32;
     if (root == 0 || index >> (root & 31) != 0 || inner == 0)
         return NULL;

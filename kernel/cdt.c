@@ -173,6 +173,7 @@ static bool needs_finalising(enum tn_object type)
     case TN_REPLY:
     case TN_NOTIFICATION:
     case TN_VSPACE:
+    case TN_IRQ_HANDLER:
         return true;
     default:
         return false;
@@ -203,13 +204,7 @@ void cdt_remove(struct slot *s)
     s->prev = s->next = 0;
     owner_forget(s);
     s->kind = SLOT_COPY;
-    if (!final)
-        return;
-    if (cap_type(c) == TN_IRQ_HANDLER) {
-        irq_bind(c.w1, NULL, 0);
-        irq_handlers[c.w1 / 64] &= ~(1ull << c.w1 % 64);
-    }
-    if (needs_finalising(cap_type(c))) {
+    if (final && needs_finalising(cap_type(c))) {
         kassert(cdt_room());
         dead[dead_count++] = c;
     }
@@ -242,6 +237,10 @@ static bool finalise(struct cap c)
         return notification_finalise(object);
     case TN_REPLY:
         reply_finalise(object);
+        return true;
+    case TN_IRQ_HANDLER:
+        irq_bind(c.w1, NULL, 0);
+        irq_handlers[c.w1 / 64] &= ~(1ull << c.w1 % 64);
         return true;
     case TN_TCB:
         tcb_stop_anywhere(object);

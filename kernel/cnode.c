@@ -79,15 +79,15 @@ static status_t cnode_delete(struct slot *s)
     return cdt_drain();
 }
 
-/* Frames and tables are also taken out of every page table. */
+/* Frames and tables are also taken out of every page table; a copy revokes nothing. */
 static status_t cnode_revoke(struct tcb *t, struct slot *s)
 {
     struct cap c = {s->w0, s->w1};
     status_t status = cdt_revoke(s);
-    if (status != TN_OK || (cap_type(c) != TN_FRAME && cap_type(c) != TN_PAGETABLE))
+    if (status != TN_OK || s->kind != SLOT_ORIGINAL || (cap_type(c) != TN_FRAME && cap_type(c) != TN_PAGETABLE))
         return status;
     uint64_t bytes = cap_type(c) == TN_FRAME ? 1ull << cap_frame_bits(c) : TN_PAGE_BYTES;
-    return memory_unmap(t, c.w0, cap_paddr(c), bytes);
+    return memory_unmap(t, c.w0, s->seq, cap_paddr(c), bytes);
 }
 
 static status_t cnode_invoke(struct tcb *t, struct cap node, uint64_t label)
@@ -124,6 +124,14 @@ static status_t optional_slot(struct tcb *t, uint32_t n, enum tn_object type, en
     return found == type || found == or_type ? TN_OK : error_capability(t, n + 1);
 }
 
+/* After a change that must not start again, since it may have changed what its arguments mean: what an interrupt leaves to do is
+ * done by the next operation. */
+static status_t drain_later(void)
+{
+    status_t status = cdt_drain();
+    return status == STATUS_RESTART ? TN_OK : status;
+}
+
 static status_t tcb_set_space(struct tcb *t, struct tcb *target)
 {
     struct slot *cspace, *vspace, *fault;
@@ -142,7 +150,7 @@ static status_t tcb_set_space(struct tcb *t, struct tcb *target)
     tcb_slot_set(target, TCB_VSPACE, vspace);
     tcb_slot_set(target, TCB_FAULT, fault);
     tcb_reload(target);
-    return cdt_drain();
+    return drain_later();
 }
 
 static status_t tcb_set_buffer(struct tcb *t, struct tcb *target)
@@ -167,7 +175,7 @@ static status_t tcb_set_buffer(struct tcb *t, struct tcb *target)
     tcb_slot_set(target, TCB_BUFFER, frame);
     if (frame)
         tcb_buffer_set(target, first, pages);
-    return cdt_drain();
+    return drain_later();
 }
 
 static status_t gate_invoke(struct tcb *t, struct cap gate, uint64_t label)
@@ -175,18 +183,23 @@ static status_t gate_invoke(struct tcb *t, struct cap gate, uint64_t label)
     struct slot *endpoint;
     if (label != TN_GATE_SET)
         return TN_ILLEGAL_OPERATION;
+    if (!cap_has(gate, TN_READ))
+        return TN_INVALID_CAPABILITY; /* it changed since the dispatcher looked */
     if (arg(t, 0) >= hart_count)
         return error_range(t, 0, hart_count - 1);
     status_t status = optional_slot(t, 1, TN_ENDPOINT, TN_ENDPOINT, &endpoint);
     if (status != TN_OK)
         return status;
+    /* Whoever makes badges and grants with the gate must be able to with the endpoint. */
+    if (endpoint && (endpoint->w1 != 0 || !cap_has((struct cap){endpoint->w0, 0}, TN_WRITE | TN_GRANT)))
+        return error_capability(t, 2);
     if (!cdt_room_for(1))
         return STATUS_RESTART;
     struct slot *s = (struct slot *)cap_object(gate) + arg(t, 0);
     cdt_remove(s);
     if (endpoint)
         cdt_insert_derived(s, (struct cap){endpoint->w0, endpoint->w1}, endpoint, SLOT_COPY);
-    return cdt_drain();
+    return drain_later();
 }
 
 static status_t irq_control_invoke(struct tcb *t, struct slot *control, uint64_t label)
@@ -224,9 +237,13 @@ static status_t invoke_locked(struct tcb *t, struct slot *s, uint64_t label)
     case TN_IRQ_CONTROL:
         return irq_control_invoke(t, s, label);
     case TN_TCB:
-        return label == TN_TCB_SET_SPACE ? tcb_set_space(t, cap_object(c)) : tcb_set_buffer(t, cap_object(c));
+        if (label == TN_TCB_SET_SPACE)
+            return tcb_set_space(t, cap_object(c));
+        return label == TN_TCB_SET_BUFFER ? tcb_set_buffer(t, cap_object(c)) : TN_ILLEGAL_OPERATION;
     case TN_VSPACE: {
         struct slot *table;
+        if (label != TN_VSPACE_SET_ROOT)
+            return TN_ILLEGAL_OPERATION;
         status_t status = source_lookup(t, arg(t, 0), &table);
         return status != TN_OK ? status : vspace_set_root(t, cap_object(c), table);
     }

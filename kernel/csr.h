@@ -18,6 +18,7 @@
 #define SSTATUS_FS_INITIAL (1ull << 13)
 #define SSTATUS_FS_CLEAN (2ull << 13)
 #define SSTATUS_FS_DIRTY (3ull << 13)
+#define SSTATUS_VS_MASK (3ull << 9)
 #define SSTATUS_SUM (1ull << 18)
 
 #define SIE_SSIE (1ull << 1) /* software interrupt: inter-hart */

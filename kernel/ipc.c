@@ -34,8 +34,8 @@ static uint32_t transfer_caps(struct tcb *from, struct tcb *to, struct tn_ipc_bu
     return count;
 }
 
-/* Words past the registers, and capabilities. Returns the info word as the receiver gets it: cut to what it can take. */
-static __attribute__((noinline)) uint64_t transfer_long(struct tcb *from, struct tcb *to, uint64_t info, bool grant)
+/* Words past the registers, and capabilities (`pass_caps`: granted, and the CSpace lock is held). Returns the info word as the receiver gets it: cut to what it can take. */
+static __attribute__((noinline)) uint64_t transfer_long(struct tcb *from, struct tcb *to, uint64_t info, bool pass_caps)
 {
     struct tn_ipc_buffer *in = tcb_buffer(load_relaxed(&from->buffer)), *out = tcb_buffer(load_relaxed(&to->buffer));
     uint32_t words = tn_info_words(info), caps = tn_info_caps(info);
@@ -47,15 +47,15 @@ static __attribute__((noinline)) uint64_t transfer_long(struct tcb *from, struct
     for (uint32_t i = TN_MSG_REG_WORDS; i < words; i++)
         out->msg[i] = in->msg[i];
     if (caps != 0)
-        caps = grant ? transfer_caps(from, to, in, out, caps) : 0;
+        caps = pass_caps ? transfer_caps(from, to, in, out, caps) : 0;
     return tn_info(tn_info_label(info), caps, words);
 }
 
-static inline void transfer(struct tcb *from, struct tcb *to, uint64_t badge, uint64_t info, bool grant)
+static inline void transfer(struct tcb *from, struct tcb *to, uint64_t badge, uint64_t info, bool pass_caps)
 {
     info &= INFO_SENDER_MASK;
     if (unlikely((info & 0x1ff) > TN_MSG_REG_WORDS))
-        info = transfer_long(from, to, info, grant);
+        info = transfer_long(from, to, info, pass_caps);
     to->x[REG_A0] = badge;
     to->x[REG_A1] = info;
     to->x[REG_A2] = from->x[REG_A2];
@@ -74,12 +74,12 @@ static inline void transfer_fault(struct tcb *from, struct tcb *to, uint64_t bad
     to->x[REG_A5] = from->fault_mr[3];
 }
 
-static inline void deliver(struct tcb *from, struct tcb *to, uint64_t badge, uint32_t how)
+static inline void deliver(struct tcb *from, struct tcb *to, uint64_t badge, uint32_t how, bool cspace_held)
 {
     if (how & SEND_FAULT)
         transfer_fault(from, to, badge);
     else
-        transfer(from, to, badge, from->x[REG_A1], how & SEND_GRANT);
+        transfer(from, to, badge, from->x[REG_A1], cspace_held && (how & SEND_GRANT));
 }
 
 /* ---- reply objects ---- */
@@ -95,7 +95,7 @@ static inline struct reply *reply_for(const struct tcb *receiver)
 static inline bool attach_reply(struct reply *r, struct tcb *caller)
 {
     caller->reply = r;
-    store_relaxed(&caller->state, THREAD_BLOCKED_REPLY);
+    store_release(&caller->state, THREAD_BLOCKED_REPLY); /* pairs with: tcb_stop, which then reads `reply` */
     return compare_exchange_acq_rel(&r->caller, NULL, caller); /* pairs with: reply_take, reply_cancel */
 }
 
@@ -160,14 +160,14 @@ enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uin
     endpoint_unlink(e, to);
     store_relaxed(&to->state, THREAD_WAKING);
     spin_unlock(&e->lock, RANK_ENDPOINT);
-    deliver(t, to, badge, how);
+    deliver(t, to, badge, how, cspace_held);
     if (!(how & SEND_CALL)) {
         tcb_set_info(t, 0);
         sched_wake(h, to);
         return IPC_DONE;
     }
     h->current = NULL;
-    if (likely(to->hart == h))
+    if (likely(load_acquire(&to->hart) == h)) /* pairs with: set_affinity */
         sched_hand_over(h, to);
     else
         sched_wake(h, to);
@@ -215,7 +215,7 @@ enum ipc_outcome ipc_receive(struct hart *h, struct tcb *t, struct endpoint *e, 
             sched_wake(h, from);
             return IPC_RESTART;
         }
-        deliver(from, t, badge, how);
+        deliver(from, t, badge, how, cspace_held);
         if (!attach_reply(r, from)) {
             store_relaxed(&from->state, THREAD_WAKING);
             refuse(from);
@@ -224,7 +224,7 @@ enum ipc_outcome ipc_receive(struct hart *h, struct tcb *t, struct endpoint *e, 
         }
         return IPC_DONE;
     }
-    deliver(from, t, badge, how);
+    deliver(from, t, badge, how, cspace_held);
     tcb_set_info(from, 0);
     sched_wake(h, from);
     return IPC_DONE;
@@ -244,7 +244,7 @@ static void answer_fault(struct tcb *t, struct tcb *caller)
 }
 
 /* hop 8: the fault is settled. */
-struct tcb *ipc_reply(struct tcb *t, struct reply *r)
+struct tcb *ipc_reply(struct tcb *t, struct reply *r, bool cspace_held)
 {
     struct tcb *caller = reply_take(r);
     if (unlikely(!caller))
@@ -253,7 +253,7 @@ struct tcb *ipc_reply(struct tcb *t, struct reply *r)
     if (caller->fault_label != 0)
         answer_fault(t, caller);
     else
-        transfer(t, caller, 0, t->x[REG_A1], true);
+        transfer(t, caller, 0, t->x[REG_A1], cspace_held);
     return caller;
 }
 
@@ -263,7 +263,7 @@ struct tcb *ipc_reply(struct tcb *t, struct reply *r)
 void ipc_fault(struct hart *h, struct tcb *t, uint32_t label, uint64_t mr0, uint64_t mr1, uint64_t mr2, uint64_t mr3)
 {
     struct cap handler = slot_read(&t->slots[TCB_FAULT]);
-    uint64_t badge = t->fault_badge ? t->fault_badge : handler.w1;
+    uint64_t badge = handler.w1 ? handler.w1 : t->fault_badge;
     if (cap_type(handler) == TN_GATE)
         handler = gate_endpoint(handler, h);
     if (unlikely(cap_type(handler) != TN_ENDPOINT)) {

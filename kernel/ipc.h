@@ -21,7 +21,7 @@ enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uin
 enum ipc_outcome ipc_receive(struct hart *h, struct tcb *t, struct endpoint *e, bool block, bool cspace_held);
 /* Takes the caller out of a reply object and gives it the current thread's message. NULL: there was none. The caller
  * returned is WAKING: hand it over or wake it. */
-struct tcb *ipc_reply(struct tcb *t, struct reply *r);
+struct tcb *ipc_reply(struct tcb *t, struct reply *r, bool cspace_held);
 
 /* Whether the message the thread is about to send carries capabilities. */
 static inline bool ipc_has_caps(const struct tcb *t)

@@ -16,18 +16,21 @@ static void box_open(struct hart *to)
     spin_lock(&to->box.lock, RANK_IPIBOX);
 }
 
-/* Counts the request just added, and interrupts the owner unless it need not be woken or has been since it last looked. */
-static ipi_ticket_t box_close(struct hart *to, bool wake)
+/* Counts the request just added, and interrupts the owner unless it has been since it last looked. With `spare_idle` an idle
+ * owner is left alone: it sees the request when it leaves its idle loop, either before or after we see it idle. */
+static ipi_ticket_t box_close(struct hart *to, bool spare_idle)
 {
     struct ipi_box *box = &to->box;
     ipi_ticket_t ticket = box->posted + 1;
     store_relaxed(&box->posted, ticket);
-    bool interrupt = wake && !box->interrupted;
+    fence_rw(); /* pairs with: sched.c, idle */
+    bool spared = spare_idle && load_relaxed(&to->idle) != 0;
+    bool interrupt = !spared && !box->interrupted;
     box->interrupted |= interrupt;
     spin_unlock(&box->lock, RANK_IPIBOX);
     if (interrupt)
         sbi_send_ipi(to->hartid);
-    return ticket;
+    return spared ? 0 : ticket;
 }
 
 void ipi_wake(struct hart *to, struct tcb *t)
@@ -39,45 +42,48 @@ void ipi_wake(struct hart *to, struct tcb *t)
     else
         to->box.wake_first = t;
     to->box.wake_last = t;
-    box_close(to, true);
+    box_close(to, false);
 }
 
 ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call)
 {
+    call->next = NULL;
     box_open(to);
-    call->next = to->box.calls;
-    to->box.calls = call;
-    return box_close(to, true);
+    struct hart_call **last = &to->box.calls; /* oldest first; at most one from each other hart */
+    while (*last)
+        last = &(*last)->next;
+    *last = call;
+    return box_close(to, false);
 }
 
-ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r, bool wake)
+ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r)
 {
     box_open(to);
     if (to->box.flush_count < FLUSH_RING)
         to->box.flush[to->box.flush_count++] = r;
     else
         to->box.flush_everything = true;
-    return box_close(to, wake);
+    return box_close(to, true);
 }
 
 ipi_ticket_t ipi_post_flush_everything(struct hart *to)
 {
     box_open(to);
     to->box.flush_everything = true;
-    return box_close(to, true);
+    return box_close(to, false);
 }
 
 ipi_ticket_t ipi_post_fence_i(struct hart *to)
 {
     box_open(to);
     to->box.fence_i = true;
-    return box_close(to, true);
+    return box_close(to, false);
 }
 
 ipi_ticket_t ipi_post_nothing(struct hart *to)
 {
     box_open(to);
-    return box_close(to, true);
+    return box_close(to, false);
 }
 
 void ipi_post_stop(struct hart *to)
@@ -166,6 +172,14 @@ void ipi_wait(struct hart *to, ipi_ticket_t ticket)
     wait_end(h, t);
 }
 
+void ipi_serve_waiting(void)
+{
+    struct hart *h = hart_self();
+    struct tcb *t = wait_begin(h);
+    ipi_serve(h);
+    wait_end(h, t);
+}
+
 void ipi_spin(struct spinlock *lock)
 {
     struct hart *h = hart_self();
@@ -188,12 +202,12 @@ void ipi_call(struct hart *to, void (*run)(void *), void *argument)
     ipi_wait(to, ipi_post_call(to, &call));
 }
 
-/* Is the hart in its idle loop? What this hart wrote before is then seen by that one when it leaves it, and the other way
- * round (fence_rw in sched.c, idle: either it sees our writes, or we see it busy). */
-bool hart_is_outside(const struct hart *to)
+/* Is the hart in its idle loop with nothing to serve? Then it has forgotten all look-ups, and what this hart wrote before is seen
+ * by that one when it leaves the loop (fence_rw in sched.c, idle: either it sees our writes, or we see it busy). */
+static bool hart_is_outside(struct hart *to)
 {
     fence_rw(); /* pairs with: sched.c, idle */
-    return load_relaxed(&to->idle) != 0;
+    return load_acquire(&to->idle) != 0 && load_relaxed(&to->box.posted) == load_relaxed(&to->box.done);
 }
 
 static void quiesce_once(void)
@@ -212,5 +226,6 @@ void quiesce(void)
 {
     quiesce_once();
     quiesce_once();
-    ipi_serve(hart_self());
+    ipi_serve_waiting();
+    serve_space(hart_self());
 }

@@ -18,12 +18,12 @@ struct hart_call {
     struct hart_call *next;
 };
 
-typedef uint64_t ipi_ticket_t;
+typedef uint64_t ipi_ticket_t; /* 0: nothing to wait for */
 
 void ipi_wake(struct hart *to, struct tcb *t); /* hands a WAKING thread to its home */
 ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call);
-/* `wake` false: the hart is idle and need not be interrupted, it serves its box before it runs user code again. */
-ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r, bool wake);
+/* An idle hart is not interrupted: it serves its box before it runs user code again. The ticket is then 0. */
+ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r);
 ipi_ticket_t ipi_post_flush_everything(struct hart *to);
 ipi_ticket_t ipi_post_fence_i(struct hart *to);
 ipi_ticket_t ipi_post_nothing(struct hart *to);
@@ -39,11 +39,11 @@ static inline bool ipi_pending(struct hart *h)
 }
 /* Takes a lock that is held long (the CSpace lock), serving one's own box meanwhile, with the same consequence. */
 void ipi_spin(struct spinlock *lock);
+/* Serves one's own box in the middle of a system call that waits. */
+void ipi_serve_waiting(void);
 /* Runs `run(argument)` on hart `to`, this one included, and waits. */
 void ipi_call(struct hart *to, void (*run)(void *), void *argument);
 
-/* In its idle loop: it holds no pointer from a look-up, and serves its box before it runs user code. */
-bool hart_is_outside(const struct hart *to);
 /* CSpace lock held. Returns when every other hart has been outside the kernel, twice: after the first time nobody can hold a pointer that was
  * looked up before; after the second, nothing that they had sent on to a third hart by then is still under way. */
 void quiesce(void);

@@ -71,11 +71,15 @@ static bool memory_is_table(uint64_t page)
     return types[page] >= PAGE_TABLE;
 }
 
+#define LOOKED_AT_PAGES 4096
+
 bool memory_is_mappable(paddr_t base, uint64_t bytes)
 {
     if (!in_ram(base))
         return false;
     uint64_t first = phys_to_pfn(base).v - ram_base.v, count = (bytes + TN_PAGE_BYTES - 1) >> TN_PAGE_BITS;
+    if (count > LOOKED_AT_PAGES)
+        return true;
     for (uint64_t i = first; i < first + count; i++)
         if (types[i] == PAGE_FRAME || memory_is_table(i))
             return true;
@@ -96,17 +100,22 @@ static void clear_table(pte_t *table, paddr_t base, uint64_t bytes)
     }
 }
 
-/* Tables searched between two looks for a waiting interrupt. */
-#define SCAN_TABLES 16
+/* Work between two looks for a waiting interrupt: a table counts as many pages passed over. */
+#define SCAN_BUDGET 8192
+#define SCAN_TABLE_COST 512
 
 static status_t scan(struct tcb *t, paddr_t base, uint64_t bytes)
 {
-    uint32_t tables = 0;
+    uint32_t spent = 0;
     for (uint64_t page = t->scan_next; page < ram_pages; page++) {
-        if (!memory_is_table(page))
+        if (memory_is_table(page)) {
+            clear_table(phys_to_virt(pfn_to_phys((pfn_t){ram_base.v + page})), base, bytes);
+            spent += SCAN_TABLE_COST;
+        }
+        if (++spent < SCAN_BUDGET)
             continue;
-        clear_table(phys_to_virt(pfn_to_phys((pfn_t){ram_base.v + page})), base, bytes);
-        if (++tables % SCAN_TABLES == 0 && preemption_pending()) {
+        spent = 0;
+        if (preemption_pending()) {
             t->scan_next = page + 1;
             return STATUS_RESTART;
         }
@@ -114,11 +123,12 @@ static status_t scan(struct tcb *t, paddr_t base, uint64_t bytes)
     return TN_OK;
 }
 
-status_t memory_unmap(struct tcb *t, uint64_t w0, paddr_t base, uint64_t bytes)
+status_t memory_unmap(struct tcb *t, uint64_t w0, uint64_t version, paddr_t base, uint64_t bytes)
 {
-    if (t->scan_w0 != w0) {
+    if (t->scan_w0 != w0 || t->scan_version != version) {
         quiesce();
         t->scan_w0 = w0;
+        t->scan_version = version;
         t->scan_next = 0;
     }
     status_t status = scan(t, base, bytes);

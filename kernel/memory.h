@@ -28,10 +28,11 @@ void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type);
 void memory_zero_page(void *page);
 
 /* Takes a range out of every page table: waits until nobody can be writing entries to it on the strength of an earlier
- * look-up, clears every entry that points into it (leaf or link), and flushes every hart. `w0` names the operation;
- * interruptible, keeps its place in `t`. CSpace lock held; may wait for other harts. */
-status_t MUST_CHECK memory_unmap(struct tcb *t, uint64_t w0, paddr_t base, uint64_t bytes);
-/* Is any page of the range a frame or a table? */
+ * look-up, clears every entry that points into it (leaf or link), and flushes every hart. Interruptible: keeps its place in
+ * `t` under the name `w0` and `version`; the caller sees to it that the version differs if capabilities to the range can have
+ * existed since. CSpace lock held; may wait for other harts. */
+status_t MUST_CHECK memory_unmap(struct tcb *t, uint64_t w0, uint64_t version, paddr_t base, uint64_t bytes);
+/* May any page of the range be a frame or a table? Large ranges are not looked at: yes. */
 bool memory_is_mappable(paddr_t base, uint64_t bytes);
 
 /* An interrupt is waiting: long operations should stop where they are and be started again. */

@@ -75,6 +75,8 @@ status_t notification_invoke(struct tcb *t, struct cap c, uint64_t label)
         return TN_ILLEGAL_OPERATION;
     if (!cap_has(c, TN_WRITE))
         return TN_INVALID_CAPABILITY;
+    if (t->x[REG_A2] != ~0ull && !timer_room(n))
+        return TN_NOT_ENOUGH_MEMORY;
     timer_cancel(n);
     return t->x[REG_A2] == ~0ull ? TN_OK : timer_arm(n, t->x[REG_A2], c.w1);
 }

@@ -12,5 +12,7 @@ void offsets(void)
     OFFSET(TCB_F, offsetof(struct tcb, f));
     OFFSET(TCB_FCSR, offsetof(struct tcb, fcsr));
     OFFSET(HART_KERNEL_SP, offsetof(struct hart, kernel_sp));
+    OFFSET(HART_BYTES, sizeof(struct hart));
+    OFFSET(HART_HARTID, offsetof(struct hart, hartid));
     OFFSET(HART_ONLINE, offsetof(struct hart, online));
 }

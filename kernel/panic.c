@@ -136,7 +136,7 @@ void panic_kernel_trap(uint64_t regs[32], uint64_t scause, uint64_t stval)
     panic_begin();
     kprintf("trap in the kernel, scause %016lx  stval %016lx\n", scause, stval);
     for (unsigned i = 0; i < 32; i++)
-        kprintf("%4s %016lx%s", names[i], regs[i], i % 4 == 3 ? "\n" : "");
+        kprintf("%4s %016lx%s", names[i], regs[i], i % 4 == 3 ? "\n" : "  ");
     panic_end(regs[0], regs[1], regs[8]);
     __builtin_unreachable();
 }

@@ -73,7 +73,7 @@ void sched_arrive(struct hart *h, struct tcb *t)
 
 void sched_wake(struct hart *h, struct tcb *t)
 {
-    if (likely(t->hart == h))
+    if (likely(load_acquire(&t->hart) == h)) /* pairs with: set_affinity */
         sched_arrive(h, t);
     else
         ipi_wake(t->hart, t);
@@ -83,6 +83,8 @@ void sched_switch(struct hart *h, struct tcb *t)
 {
     t->state = THREAD_READY;
     h->current = t;
+    /* A reservation of the thread before must not let a store-conditional of this one succeed. */
+    __asm__ volatile("sc.d zero, %1, %0" : "+A"(t->x[REG_PC]) : "r"(t->x[REG_PC]));
     if (unlikely(h->fp_owner != NULL))
         fp_switch(h, t);
     if (load_relaxed(&t->vspace->satp) != h->satp)
@@ -115,22 +117,23 @@ void sched_slice_over(struct hart *h)
         timer_slice_start(h, 10 * SLICES_PER_SECOND);
 }
 
-/* Nothing is ready: wait for an interrupt. While `idle` is set others need not wait for this hart: it holds no pointer from
- * a look-up, and before it runs user code again it serves its box. */
+/* Nothing is ready: wait for an interrupt. `idle` is set around the wfi alone: then others need not wait for this hart, it
+ * holds no pointer from a look-up, and before it runs user code again it serves its box. */
 static void idle(struct hart *h)
 {
     if (h->satp != kernel_satp)
         vspace_switch(h, &kernel_vspace);
     timer_slice_stop(h);
-    store_relaxed(&h->idle, 1);
-    fence_rw(); /* pairs with: hart_is_outside */
     while (h->ready_bits == 0) {
+        store_release(&h->idle, 1); /* pairs with: hart_is_outside */
+        fence_rw();                 /* pairs with: box_close */
         if (!ipi_pending(h))
             __asm__ volatile("wfi");
+        store_relaxed(&h->idle, 0);
+        fence_rw(); /* pairs with: hart_is_outside, box_close */
+        ipi_serve(h);
         trap_poll_interrupts(h);
     }
-    store_relaxed(&h->idle, 0);
-    fence_rw(); /* pairs with: hart_is_outside */
     ipi_serve(h);
 }
 

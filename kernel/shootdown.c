@@ -59,12 +59,8 @@ uint64_t shootdown_range(struct vspace *v, vaddr_t va, uint64_t pages, bool wait
         r.ticket[i] = 0;
         if (to == h || !(load_relaxed(&v->harts[i / 64]) & 1ull << i % 64))
             continue;
-        bool idle = hart_is_outside(to);
-        ipi_ticket_t ticket = ipi_post_flush(to, request, !idle);
-        if (!idle) {
-            r.ticket[i] = ticket;
-            interrupted++;
-        }
+        r.ticket[i] = ipi_post_flush(to, request);
+        interrupted += r.ticket[i] != 0;
     }
     if (wait)
         round_wait(&r);

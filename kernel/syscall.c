@@ -187,7 +187,7 @@ static inline bool reply_part(struct tcb *t, struct tcb **caller)
     if (unlikely(!reply_object_valid(t, &r)))
         return false;
     if (likely(r && !ipc_has_caps(t))) {
-        *caller = ipc_reply(t, r);
+        *caller = ipc_reply(t, r, false);
         return true;
     }
     if (!r)
@@ -196,7 +196,7 @@ static inline bool reply_part(struct tcb *t, struct tcb **caller)
         return false;
     bool valid = reply_object_valid(t, &r);
     if (valid)
-        *caller = ipc_reply(t, r);
+        *caller = ipc_reply(t, r, true);
     cspace_unlock();
     return valid;
 }
@@ -210,7 +210,7 @@ static inline void sys_reply_recv(struct hart *h, struct tcb *t)
         receive_from(h, t, true);
         return;
     }
-    if (unlikely(caller->hart != h)) {
+    if (unlikely(load_acquire(&caller->hart) != h)) { /* pairs with: set_affinity */
         sched_wake(h, caller);
         receive_from(h, t, true);
         return;
@@ -219,12 +219,14 @@ static inline void sys_reply_recv(struct hart *h, struct tcb *t)
     struct cap c = cspace_lookup(t->root, t->x[REG_A0]);
     struct endpoint *e = cap_type(c) == TN_ENDPOINT && cap_has(c, TN_READ) ? cap_object(c) : NULL;
     if (likely(e && load_relaxed(&e->queue) != QUEUE_SENDERS)) {
-        (void)ipc_receive(h, t, e, true, false);
+        enum ipc_outcome outcome = ipc_receive(h, t, e, true, false);
         if (likely(!h->current)) {
             sched_hand_over(h, caller);
             return;
         }
-        sched_arrive(h, caller);
+        sched_arrive(h, caller); /* a sender came since we looked */
+        if (outcome != IPC_DONE)
+            receive_from(h, t, true);
         return;
     }
     sched_arrive(h, caller);

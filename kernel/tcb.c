@@ -14,6 +14,7 @@
 #include "sched.h"
 #include "syscall.h"
 #include "vspace.h"
+#include <string.h>
 #include <tenon/invoke.h>
 
 void tcb_init(struct tcb *t, struct hart *h)
@@ -44,9 +45,12 @@ void tcb_slot_removed(struct tcb *t, enum tcb_slot which)
 void tcb_slot_set(struct tcb *t, enum tcb_slot which, struct slot *source)
 {
     struct slot *s = &t->slots[which];
+    s->kind = SLOT_COPY; /* nothing is forgotten on removal: the thread may be running, and goes from old to new at once */
     cdt_remove(s);
-    if (!source)
+    if (!source) {
+        tcb_slot_removed(t, which);
         return;
+    }
     struct cap c = {source->w0, source->w1};
     cdt_insert_derived(s, c, source, SLOT_OF_TCB + which);
     if (which == TCB_CSPACE)
@@ -151,7 +155,7 @@ void tcb_stop_anywhere(struct tcb *t)
     struct tcb_request q = {.target = t};
     while (!q.arrived) {
         ipi_call(load_acquire(&t->hart), request_stop, &q);
-        ipi_serve(hart_self()); /* it may be on its way to this very hart */
+        ipi_serve_waiting(); /* it may be on its way to this very hart */
     }
 }
 
@@ -216,6 +220,9 @@ static status_t write_regs(struct tcb_request *q)
     t->x[REG_SP] = q->arg[1];
     t->x[REG_TP] = q->arg[2];
     t->x[REG_A0] = q->arg[3];
+    fp_forget(hart_self(), t);
+    memset(t->f, 0, sizeof t->f);
+    t->fcsr = 0;
     return TN_OK;
 }
 
@@ -260,6 +267,8 @@ static void request_invoke(void *argument)
         break;
     case TN_TCB_SUSPEND:
         tcb_stop(t);
+        if (load_acquire(&t->state) != THREAD_INACTIVE)
+            q->status = STATUS_RESTART; /* on its way home: look again */
         break;
     case TN_TCB_SET_BADGE:
         t->fault_badge = q->arg[0];

@@ -55,6 +55,7 @@ struct tcb {
     uint64_t fault_badge;    /* (h) 0: the handler capability's own */
     uint32_t result_words;   /* (w) words that an invocation under way has placed */
     uint64_t scan_w0;        /* (w) a long operation of this thread: what it scans for, and */
+    uint64_t scan_version;
     uint64_t scan_next;      /* the page to go on with (memory.h) */
     struct slot slots[TCB_SLOTS];
     uint64_t f[32];          /* (w) floating point registers, saved when the thread leaves a hart dirty */

@@ -66,6 +66,12 @@ static void heap_remove(struct hart *h, struct notification *n)
     store_relaxed(&n->timer_hart, 0);
 }
 
+bool timer_room(const struct notification *n)
+{
+    const struct hart *h = hart_self();
+    return load_relaxed(&h->timer_count) < TIMERS_PER_HART || load_relaxed(&n->timer_hart) == h->index + 1;
+}
+
 status_t timer_arm(struct notification *n, uint64_t deadline, uint64_t badge)
 {
     struct hart *h = hart_self();

@@ -7,6 +7,8 @@ struct notification;
 uint64_t timer_now(void);
 /* Arms the notification on this hart. NOT_ENOUGH_MEMORY: TIMERS_PER_HART are armed here. */
 status_t timer_arm(struct notification *n, uint64_t deadline, uint64_t badge);
+/* Whether the notification could be armed on this hart once its old deadline is cancelled. */
+bool timer_room(const struct notification *n);
 void timer_cancel(struct notification *n); /* from any hart; no effect if not armed */
 /* On a timer interrupt: signals what is due, ends the slice. */
 void timer_interrupt(struct hart *h);

@@ -23,7 +23,7 @@ void trap_init_hart(void)
 {
     csr_write(stvec, trap_entry);
     csr_write(sscratch, 0);
-    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS_MASK | SSTATUS_SUM);
+    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS_MASK | SSTATUS_VS_MASK | SSTATUS_SUM);
     csr_write(scounteren, 7); /* cycle, time, instret for user mode */
     if (platform.has_zicboz)
         csr_set(0x10a, 1ull << 7); /* senvcfg.CBZE: cbo.zero for user mode */
@@ -51,7 +51,9 @@ static void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
     struct vspace *v = t->vspace;
     if (unlikely(pt_allows((paddr_t){load_relaxed(&v->root.v)}, (vaddr_t){va}, scause))) {
         hart_event("spurious fault", va, t->x[REG_PC]);
-        flush_local((struct flush_request){v->asid, {va & ~(TN_PAGE_BYTES - 1)}, 1});
+        if (load_relaxed(&v->satp) != h->satp)
+            vspace_switch(h, v);
+        flush_local((struct flush_request){v->asid, {0}, 0}); /* all: an invalid link may have been cached too */
         return;
     }
     ipc_fault(h, t, TN_FAULT_VM, t->x[REG_PC], va, scause == CAUSE_FETCH_PAGE, scause);

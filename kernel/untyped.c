@@ -99,6 +99,15 @@ static enum page_type page_type_of(uint64_t type, uint64_t size_bits)
     return type == TN_FRAME ? PAGE_FRAME : type == TN_PAGETABLE ? (enum page_type)(PAGE_TABLE + size_bits) : PAGE_OBJECT;
 }
 
+/* Retypes that were carried out, by the Untyped's address: a search for entries that was interrupted may not be resumed where
+ * it stopped if capabilities to the memory have existed meanwhile. An Untyped shares its count with few others. */
+static uint64_t commits[64];
+
+static uint64_t *commits_of(struct cap untyped)
+{
+    return &commits[((uint64_t)cap_object(untyped) >> TN_PAGE_BITS) * 0x9e3779b97f4a7c15ull >> 58];
+}
+
 /* Without children the memory is taken back: whatever still maps it is cleared and flushed, and it counts as not zeroed. */
 static status_t untyped_reset(struct tcb *t, struct slot *untyped)
 {
@@ -106,7 +115,7 @@ static status_t untyped_reset(struct tcb *t, struct slot *untyped)
     uint64_t bytes = 1ull << untyped_bits(c);
     paddr_t base = cap_paddr(c);
     if (memory_is_mappable(base, bytes) || (c.w1 & UNTYPED_DEVICE)) {
-        status_t status = memory_unmap(t, c.w0, base, bytes);
+        status_t status = memory_unmap(t, c.w0, *commits_of(c), base, bytes);
         if (status != TN_OK)
             return status;
     } else {
@@ -169,7 +178,7 @@ static status_t retype_decode(struct tcb *t, struct cap untyped, struct retype *
     if (cap_type(node) != TN_CNODE)
         return error_capability(t, 3);
     if (first >> node.w1 != 0 || r->count > (1ull << node.w1) - first)
-        return error_range(t, 0, (1ull << node.w1) - r->count);
+        return error_range(t, 0, (1ull << node.w1) - 1);
     r->dest = (struct slot *)cap_object(node) + first;
     for (uint64_t i = 0; i < r->count; i++)
         if (r->dest[i].w0 != 0)
@@ -215,6 +224,7 @@ status_t untyped_retype(struct tcb *t, struct slot *untyped)
         return status;
 
     uint8_t *base = cap_object(c);
+    ++*commits_of(c);
     if (!device && r.type != TN_UNTYPED)
         memory_set_type((paddr_t){cap_paddr(c).v + r.start}, r.end - r.start, page_type_of(r.type, r.size_bits));
     for (uint64_t i = 0; i < r.count; i++)

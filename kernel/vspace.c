@@ -92,7 +92,7 @@ void vspace_switch(struct hart *h, struct vspace *v)
 {
     uint64_t satp = load_acquire(&v->satp);
     uint64_t bit = 1ull << h->index % 64, *word = &v->harts[h->index / 64];
-    if (v->asid != 0 && !(load_relaxed(word) & bit)) {
+    if (v != &kernel_vspace && !(load_relaxed(word) & bit)) {
         fetch_or_relaxed(word, bit);
         fence_rw(); /* pairs with: shootdown_range */
     }

@@ -32,7 +32,7 @@ static void serve_await(struct worker *w, const struct tn_msg *m, struct answer 
 static int64_t serve_kill(struct worker *w, const struct tn_msg *m)
 {
     struct client *c = client_at(m->mr[0]);
-    const struct client_end end = { .how = MM_END_KILLED };
+    const struct client_end end = {.how = MM_END_KILLED};
 
     if (c == NULL) {
         return -LINUX_ESRCH;

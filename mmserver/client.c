@@ -8,18 +8,18 @@
 
 struct client *clients;
 
-/* Two Reply objects a client: slots first .. first + 2 * CLIENTS_MAX - 1. 0: no memory. */
+/* A Reply object a client: slots first .. first + CLIENTS_MAX - 1. 0: no memory. */
 static uint32_t replies_make(void)
 {
     unsigned bits = TN_PAGE_BITS;
 
-    while (1u << bits < 2 * CLIENTS_MAX << TN_REPLY_BITS) {
+    while (1u << bits < CLIENTS_MAX << TN_REPLY_BITS) {
         bits++;
     }
     uint32_t untyped = share_objects_take(bits);
-    uint32_t first = untyped != 0 ? slots_take(2 * CLIENTS_MAX) : 0;
+    uint32_t first = untyped != 0 ? slots_take(CLIENTS_MAX) : 0;
     if (first != 0) {
-        server_must(tn_untyped_retype(untyped, TN_REPLY, 0, TN_SERVER_CNODE, first, 2 * CLIENTS_MAX), "replies refused");
+        server_must(tn_untyped_retype(untyped, TN_REPLY, 0, TN_SERVER_CNODE, first, CLIENTS_MAX), "replies refused");
     }
     return first;
 }
@@ -37,8 +37,7 @@ int clients_init(void)
         struct client *c = &clients[i];
         c->id = i + 1;
         c->space = frames_heap(ct_space_bytes());
-        c->spare_reply = reply + 2 * i;
-        c->exit_reply = reply + 2 * i + 1;
+        c->spare_reply = reply + i;
         c->control_slot = control + i;
         if (c->space == NULL) {
             return 0;
@@ -58,6 +57,7 @@ struct client *client_claim(void)
         uint32_t expected = CLIENT_FREE;
         if (__atomic_compare_exchange_n(&clients[i].state, &expected, CLIENT_LOADING, 0, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) { /* pairs with: ending_tell */
+            clients[i].stage = ENDING_HALT;                  /* before it can be ENDING: hold.c looks at both */
             return &clients[i];
         }
     }

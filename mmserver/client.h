@@ -1,6 +1,7 @@
 /* Clients: what the server knows of each. Ids are 1 .. CLIENTS_MAX, and the index of their record; records never move.
  *
- * Badges. Requests of a client carry its id; faults of its threads BADGE_FAULT | thread id << 32 | id; init's requests 0.
+ * Badges. Requests of a client carry its id; faults of its threads BADGE_FAULT | thread id << 32 | id; init's requests
+ * 0.
  *
  * States, (x) = changed with a compare-and-swap, everything else under the client's lock:
  *
@@ -19,10 +20,10 @@
 
 enum client_state { CLIENT_FREE = 0, CLIENT_LOADING, CLIENT_LIVE, CLIENT_ENDING, CLIENT_ENDED };
 
-enum ending_stage { ENDING_QUIET, ENDING_STOP, ENDING_EMPTY };
+enum ending_stage { ENDING_HALT, ENDING_QUIET, ENDING_STOP, ENDING_EMPTY };
 
-struct client_end { /* what MM_AWAIT tells */
-    uint64_t how;   /* enum mm_end */
+struct client_end {  /* what MM_AWAIT tells */
+    uint64_t how;    /* enum mm_end */
     uint64_t status; /* or label of the fault */
     uint64_t address, pc, scause;
     uint64_t reason; /* enum server_fault_reason */
@@ -41,36 +42,35 @@ struct thread {
     uint32_t made;      /* the TCB exists, with its capabilities */
 };
 
-/* Lock letters: (h) read on the hot path, hence written when no request of the client runs; (l) the client's lock; (e) who
- * brought it to ENDING, or loads it; (c) constant after the server's start. */
+/* Lock letters: (h) read on the hot path, hence written when no request of the client runs; (l) the client's lock; (e)
+ * who brought it to ENDING, or loads it; (c) constant after the server's start. */
 struct client {
     uint32_t state __attribute__((aligned(CT_LINE))); /* (h) enum client_state */
     uint32_t id;                                      /* (c) */
-    struct ct_space *space;                           /* (c) storage that is only ever used for spaces (corten/space.h) */
-    uint32_t max_threads;                             /* (h) */
-    uint32_t has_space;                               /* (e) space was created */
-    uint64_t hart_mask[2];                            /* (h) */
+    struct ct_space *space; /* (c) storage that is only ever used for spaces (corten/space.h) */
+    uint32_t max_threads;   /* (h) */
+    uint32_t has_space;     /* (e) space was created */
+    uint64_t hart_mask[2];  /* (h) */
 
     struct lock lock __attribute__((aligned(CT_LINE)));
-    uint32_t threads_live;                            /* (l) */
-    uint32_t next_hart;                               /* (l) for threads whose hart the server chooses */
+    uint32_t threads_live; /* (l) */
+    uint32_t next_hart;    /* (l) for threads whose hart the server chooses */
     struct thread *thread_page[THREADS_MAX * sizeof(struct thread) / TN_PAGE_BYTES]; /* (h) pages; entries: (l) */
-    tn_cptr_t awaiter;                                /* (l) Reply object that holds who awaits the end; 0: nobody */
-    tn_cptr_t spare_reply;                            /* (l) empty, while there is no awaiter */
-    tn_cptr_t exit_reply;                             /* (e) takes the place of the caller's in MM_EXIT */
-    uint32_t control_slot;                            /* (c) slot of the CNode with capabilities to its objects */
-    uint32_t objects_slot, objects_bits;              /* (e) Untyped behind all its objects; 0: none */
-    uint32_t stage;                                   /* (e) enum ending_stage */
-    uint32_t stop_next;                               /* (e) */
-    struct client_end end;                            /* (e), then (l) */
-    struct client *next_job;                          /* (e) */
+    tn_cptr_t awaiter;                   /* (l) Reply object that holds who awaits the end; 0: nobody */
+    tn_cptr_t spare_reply;               /* (l) empty, while there is no awaiter */
+    uint32_t control_slot;               /* (c) slot of the CNode with capabilities to its objects */
+    uint32_t objects_slot, objects_bits; /* (e) Untyped behind all its objects; 0: none */
+    uint32_t stage;                      /* (e) enum ending_stage */
+    uint32_t stop_next;                  /* (e) */
+    struct client_end end;               /* (e), then (l) */
+    struct client *next_job;             /* (e) */
 };
 
 /* Slots of a client's control CNode. */
 enum control_slot {
     CONTROL_VSPACE = 0,
-    CONTROL_CNODE = 1,       /* the client's own */
-    CONTROL_FIRST_NTFN = 2,  /* max_threads of them, then as many TCBs */
+    CONTROL_CNODE = 1,      /* the client's own */
+    CONTROL_FIRST_NTFN = 2, /* max_threads of them, then as many TCBs */
 };
 
 static inline tn_cptr_t client_cap(const struct client *c, uint32_t slot)
@@ -97,8 +97,8 @@ struct client *client_at(uint64_t id);
 /* A FREE record, now LOADING; NULL: there is none. */
 struct client *client_claim(void);
 
-/* A request of client `id` begins: the client if it is LIVE, and then it cannot be taken apart before client_leave(). NULL if
- * not. No lock, no shared write. */
+/* A request of client `id` begins: the client if it is LIVE, and then it cannot be taken apart before client_leave().
+ * NULL if not. No lock, no shared write. */
 static inline struct client *client_enter(struct worker *w, uint64_t id)
 {
     if (__builtin_expect(id - 1 >= CLIENTS_MAX, 0)) {
@@ -107,7 +107,8 @@ static inline struct client *client_enter(struct worker *w, uint64_t id)
     struct client *c = &clients[id - 1];
     __atomic_store_n(&w->serving, (uint32_t)id, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with: ending_begin. The mark before the look at the state. */
-    if (__builtin_expect(__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == CLIENT_LIVE, 1)) { /* pairs with: process_spawn */
+    if (__builtin_expect(__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == CLIENT_LIVE,
+                         1)) { /* pairs with: process_spawn */
         return c;
     }
     __atomic_store_n(&w->serving, 0, __ATOMIC_RELEASE);

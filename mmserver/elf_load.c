@@ -1,7 +1,7 @@
 /* ELF segments into a space. libboot has checked the file: segments ascend, share no page and lie in the user part.
  *
- * Pages with bytes of the file are copied; pages beyond them are demand-zero. Code becomes visible to instruction fetch by
- * the caller's fence.i on all harts (process.c), once everything is there. */
+ * Pages with bytes of the file are copied; pages beyond them are demand-zero. Code becomes visible to instruction fetch
+ * by the caller's fence.i on all harts (process.c), once everything is there. */
 #include "elf_load.h"
 #include "linux_errno.h"
 #include "mmargs.h"

@@ -4,22 +4,22 @@
  * harts; requests and faults of it being served by any workers; init waiting, or not yet, for the news.
  *
  *  1. begin   state LIVE -> ENDING by compare-and-swap: exactly one worker wins and takes the client over. Who comes
- *             later finds it not LIVE: requests are refused with ESRCH, faulting threads stay stopped.
- *  2. quiet   wait until no worker's `serving` names the client. Each worker sets its mark, then (full fence) looks at the
- *             state; the winner changes the state, then (full fence) looks at the marks. So either the worker sees
- *             ENDING, or the winner sees the mark: after this step no request of the client runs, and none will. No worker
- *             waits inside a request, so this ends; nothing is waited for in a loop: it is looked at once a step. A
- *             page-table write that still rides on a worker's reply is awaited by the core before the table goes.
- *  3. stop    suspend every thread. Not earlier: a request under way might have made or resumed one. A thread that waits
- *             for an answer is taken out of that worker's Reply object by the kernel.
+ *             later finds it not LIVE: callers are held without an answer (hold.c), faulting threads stay stopped.
+ *  2. halt    suspend every thread there is, so that the client does no more than it must. One that waits for an answer
+ *             is taken out of that worker's Reply object by the kernel.
+ *  3. quiet   wait until no worker's `serving` names the client. Each worker sets its mark, then (full fence) looks at
+ * the state; the winner changes the state, then (full fence) looks at the marks. So either the worker sees ENDING, or
+ * the winner sees the mark: after this step no request of the client runs, and none will. No worker waits inside a
+ * request, so this ends; nothing is waited for in a loop: it is looked at once a step. A page-table write that still
+ * rides on a worker's reply is awaited by the core before the table goes. stop    suspend every thread once more: a
+ * request under way in step 2 may have made or resumed one.
  *  4. empty   the core takes back frames, tables and metadata, a bounded piece a step, flushing while the VSpace lives.
  *  5. revoke  the client's Untyped: TCBs, notifications, CNodes and VSpace go; no hart walks the root table any more.
  *  6. free    root table, IPC buffers' frames, records of threads, the Untyped itself.
  *  7. tell    state ENDED; init's parked Reply is answered if there is one, else MM_AWAIT finds ENDED. Then FREE.
  *
  * Steps 2 to 7 are jobs of the winner, one step between two of its requests: its hart's clients are served meanwhile.
- * The caller of MM_EXIT is parked in the client's exit_reply until step 3 takes it out.
- * Locks: the client's in steps 1 (not), 7 and await; pools' locks inside. */
+ * Locks: the client's in step 7 and for MM_AWAIT; pools' locks inside. */
 #include "ending.h"
 #include "frames.h"
 #include "linux_errno.h"
@@ -40,14 +40,13 @@ bool ending_begin(struct worker *w, struct client *c, const struct client_end *e
     }
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with: client_enter */
     c->end = *end;
-    c->stage = ENDING_QUIET;
-    c->stop_next = 0;
+    c->stop_next = 0; /* and stage is ENDING_HALT since client_claim() */
     c->next_job = w->jobs;
     w->jobs = c;
     return true;
 }
 
-/* Step 2. */
+/* Step 3. */
 static bool ending_quiet(const struct client *c)
 {
     for (unsigned i = 0; i < server.harts; i++) {
@@ -59,11 +58,12 @@ static bool ending_quiet(const struct client *c)
     return true;
 }
 
-/* Step 3; true: all are stopped. */
+/* Steps 2 and 3, some threads; true: all are stopped. */
 static bool ending_stop(struct client *c)
 {
     for (unsigned n = 0; n < STOP_AT_ONCE; c->stop_next++) {
         if (c->stop_next == c->max_threads) {
+            c->stop_next = 0;
             return true;
         }
         if (thread_at(c, c->stop_next)->made) {
@@ -139,6 +139,11 @@ void ending_step(struct worker *w)
     struct client *c = w->jobs;
 
     switch ((enum ending_stage)c->stage) {
+    case ENDING_HALT:
+        if (ending_stop(c)) {
+            c->stage = ENDING_QUIET;
+        }
+        break;
     case ENDING_QUIET:
         if (ending_quiet(c)) {
             c->stage = ENDING_STOP;
@@ -154,7 +159,7 @@ void ending_step(struct worker *w)
         break;
     case ENDING_STOP:
         if (ending_stop(c)) {
-            c->stage = ENDING_EMPTY;
+            __atomic_store_n(&c->stage, ENDING_EMPTY, __ATOMIC_RELEASE); /* pairs with: hold.c, is_empty */
         }
         break;
     case ENDING_EMPTY:

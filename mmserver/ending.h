@@ -2,8 +2,8 @@
 #pragma once
 #include "client.h"
 
-/* The client ends for the reason *end, if it is LIVE; true: this call brought it about, and worker `w` takes it apart between
- * its requests. May be called inside a request of that client. */
+/* The client ends for the reason *end, if it is LIVE; true: this call brought it about, and worker `w` takes it apart
+ * between its requests. May be called inside a request of that client. */
 bool ending_begin(struct worker *w, struct client *c, const struct client_end *end);
 
 /* One bounded step of the worker's first job. Between requests; w->jobs is not NULL. */

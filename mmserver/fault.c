@@ -76,7 +76,7 @@ void fault_serve(struct worker *w, const struct tn_msg *m, struct answer *a)
     }
     if (__builtin_expect(right != 0, 1)) {
         ct_worker_begin(&w->ct);
-        status = ct_fault(&w->ct, c->space, (vaddr_t){ m->mr[1] }, right, CT_RIDE, NULL);
+        status = ct_fault(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, CT_RIDE, NULL);
         ct_worker_end(&w->ct);
         if (__builtin_expect(status == CT_OK, 1)) {
             client_leave(w);

@@ -12,16 +12,16 @@
 #include <tenon/server_start.h>
 
 static struct lock lock;
-static uint64_t fresh, fresh_end;     /* (lock) physical addresses */
-static uint64_t returned;             /* (lock) first of the list, 0: empty */
-static uint64_t returned_count;       /* (lock) */
-static tn_cptr_t *chunk_cap;          /* (lock) entries written once, before their frames are given out */
-static uint64_t chunk_count;          /* constant after the start */
+static uint64_t fresh, fresh_end;      /* (lock) physical addresses */
+static uint64_t returned;              /* (lock) first of the list, 0: empty */
+static uint64_t returned_count;        /* (lock) */
+static tn_cptr_t *chunk_cap;           /* (lock) entries written once, before their frames are given out */
+static uint64_t chunk_count;           /* constant after the start */
 static struct tn_ipc_buffer *heap_ipc; /* start only */
 
 static uint64_t *frame_word(uint64_t paddr)
 {
-    return port_frame((paddr_t){ paddr });
+    return port_frame((paddr_t){paddr});
 }
 
 /* Take a chunk and map it. 0: none left. */
@@ -34,9 +34,12 @@ static uint32_t chunk_open(struct tn_ipc_buffer *ipc)
         return 0;
     }
     uint64_t address = TN_SERVER_FRAMES + paddr;
-    struct tn_pt_run map = { .table = self_table_large(address), .object = slot,
-                             .first = (uint16_t)(address >> CHUNK_BITS & (TN_PT_ENTRIES - 1)), .count = 1,
-                             .op = TN_PT_MAP, .rights = TN_READ | TN_WRITE };
+    struct tn_pt_run map = {.table = self_table_large(address),
+                            .object = slot,
+                            .first = (uint16_t)(address >> CHUNK_BITS & (TN_PT_ENTRIES - 1)),
+                            .count = 1,
+                            .op = TN_PT_MAP,
+                            .rights = TN_READ | TN_WRITE};
     self_write(ipc, &map, 1);
     fresh = paddr;
     fresh_end = paddr + CHUNK_BYTES;
@@ -81,7 +84,7 @@ void *frames_heap(uint64_t bytes)
     if (at + bytes > fresh_end) {
         frames_heap_end();
         for (; fresh < fresh_end; fresh += TN_PAGE_BYTES) { /* the rest of this chunk is for clients */
-            frames_put(&(paddr_t){ fresh }, 1);
+            frames_put(&(paddr_t){fresh}, 1);
         }
         if (chunk_open(heap_ipc) == 0) {
             return NULL;

@@ -1,5 +1,5 @@
-/* Where things stand in a client's address space. The program is linked low (platform/qemu-virt/user.ld); what mmap places lies in
- * the arena; the rest is counted down from the end of the user part.
+/* Where things stand in a client's address space. The program is linked low (platform/qemu-virt/user.ld); what mmap
+ * places lies in the arena; the rest is counted down from the end of the user part.
  *
  *     0   program   4 GiB  arena ...  end - 8 GiB   input   ...  guard | stack (8 MiB)   IPC buffer   start page   end
  */

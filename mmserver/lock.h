@@ -1,6 +1,6 @@
-/* A spin lock for what is rare in the server: refilling from the pools, threads of one client, the table of clients. Holders never
- * wait for anything but the kernel. Order (docs/locking.md): a client's lock, the core's table locks, then those of the
- * pools (frames, tables), then the share's. */
+/* A spin lock for what is rare in the server: refilling from the pools, threads of one client, the table of clients.
+ * Holders never wait for anything but the kernel. Order (docs/locking.md): a client's lock, the core's table locks,
+ * then those of the pools (frames, tables), then the share's. */
 #pragma once
 #include <stdint.h>
 

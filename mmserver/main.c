@@ -96,8 +96,8 @@ static bool core_init(const struct server_start *start)
         .workers = start->harts,
         .protocol = start->protocol == SERVER_PROTOCOL_RW ? CT_PROTOCOL_RW : CT_PROTOCOL_ADV,
         .flush = start->flush == SERVER_FLUSH_NOW ? CT_FLUSH_NOW : CT_FLUSH_LAZY,
-        .arena_low = { CLIENT_ARENA_LOW },
-        .arena_high = { client_arena_high(user_end) },
+        .arena_low = {CLIENT_ARENA_LOW},
+        .arena_high = {client_arena_high(user_end)},
     };
 
     return ct_init(&config) == CT_OK;

@@ -96,7 +96,7 @@ int64_t args_map(const uint64_t mr[4], uint64_t user_end, struct map_args *out)
             address = 0;
         }
     }
-    *out = (struct map_args){ address, bytes, rights_of(mr[2]), core_flags(flags) };
+    *out = (struct map_args){address, bytes, rights_of(mr[2]), core_flags(flags)};
     return 0;
 }
 
@@ -107,7 +107,7 @@ int64_t args_unmap(const uint64_t mr[2], uint64_t user_end, struct range_args *o
     if ((mr[0] & PAGE_MASK) || mr[0] > user_end || mr[1] > user_end - mr[0] || bytes == 0) {
         return -LINUX_EINVAL;
     }
-    *out = (struct range_args){ mr[0], bytes, 0 };
+    *out = (struct range_args){mr[0], bytes, 0};
     return 0;
 }
 
@@ -127,7 +127,7 @@ int64_t args_protect(const uint64_t mr[3], uint64_t user_end, struct range_args 
     if (mr[1] != 0 && mr[0] + bytes > user_end) {
         return -LINUX_ENOMEM;
     }
-    *out = (struct range_args){ mr[0], bytes, rights_of(mr[2] & PROT_KNOWN) };
+    *out = (struct range_args){mr[0], bytes, rights_of(mr[2] & PROT_KNOWN)};
     return 0;
 }
 

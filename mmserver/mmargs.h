@@ -1,7 +1,7 @@
 /* Arguments of the memory requests: what Linux would say of them before it looks at the address space.
  *
- * Pure functions. Each returns 0 and fills *out, or -errno. `user_end` is the first address past the user part. Addresses
- * and lengths may be anything; results never wrap: address + bytes <= user_end.
+ * Pure functions. Each returns 0 and fills *out, or -errno. `user_end` is the first address past the user part.
+ * Addresses and lengths may be anything; results never wrap: address + bytes <= user_end.
  */
 #pragma once
 #include <corten/types.h>
@@ -21,9 +21,9 @@ struct map_args {
  *   EOPNOTSUPP  MAP_GROWSDOWN, MAP_SYNC, unknown flags
  *   ENOMEM      longer than the address space, or fixed beyond its end
  *   EPERM       fixed below 64 KiB (mmap_min_addr)
- * MAP_SHARED is accepted: without fork nobody else could see the difference. MAP_LOCKED fills the mapping as MAP_POPULATE
- * does: pages never leave. MAP_NONBLOCK takes MAP_POPULATE back, as in Linux. MAP_NORESERVE, MAP_STACK, MAP_DENYWRITE
- * and MAP_EXECUTABLE mean nothing, as in Linux. PROT_WRITE implies reading. */
+ * MAP_SHARED is accepted: without fork nobody else could see the difference. MAP_LOCKED fills the mapping as
+ * MAP_POPULATE does: pages never leave. MAP_NONBLOCK takes MAP_POPULATE back, as in Linux. MAP_NORESERVE, MAP_STACK,
+ * MAP_DENYWRITE and MAP_EXECUTABLE mean nothing, as in Linux. PROT_WRITE implies reading. */
 int64_t args_map(const uint64_t mr[4], uint64_t user_end, struct map_args *out);
 
 struct range_args {

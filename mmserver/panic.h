@@ -1,5 +1,5 @@
-/* The server's own bugs: one line on the console, then the thread stops by a fault that init reports. Never for anything that
- * a client or the administrator can cause. */
+/* The server's own bugs: one line on the console, then the thread stops by a fault that init reports. Never for
+ * anything that a client or the administrator can cause. */
 #pragma once
 #include <stdint.h>
 

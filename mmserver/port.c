@@ -8,7 +8,8 @@
 
 struct port_layout port_layout;
 
-/* Two sorts of frames are lent to clients: their threads' IPC buffers, out of the pool, with all rights; and the initrd. */
+/* Two sorts of frames are lent to clients: their threads' IPC buffers, out of the pool, with all rights; and the
+ * initrd. */
 tn_cptr_t port_borrowed_cap(paddr_t frame, unsigned rights, uint64_t *page)
 {
     if (frames_has(frame)) {
@@ -80,7 +81,8 @@ void port_zero(paddr_t frame)
 
 void port_relax(void)
 {
-    __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::: "memory"); /* pause; a fence that does nothing where unknown */
+    __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::
+                         : "memory"); /* pause; a fence that does nothing where unknown */
 }
 
 _Noreturn void port_panic(const char *what, uint64_t value)

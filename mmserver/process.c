@@ -115,7 +115,7 @@ static uint64_t start_page_fill(uint8_t page[TN_PAGE_BYTES], const struct client
 {
     uint64_t user_end = ct_user_end(), address = client_start_page(user_end), initrd = (uint64_t)server.initrd;
     uint64_t pointers = sizeof(struct tn_start), strings = pointers + (args->request->argc + 1ull) * 8, text = strings;
-    struct elf_segment tls = { 0 };
+    struct elf_segment tls = {0};
 
     if (strings + args->argv_bytes > TN_PAGE_BYTES) {
         return 0;
@@ -131,7 +131,7 @@ static uint64_t start_page_fill(uint8_t page[TN_PAGE_BYTES], const struct client
         .tls_mem_bytes = tls.mem_bytes,
         .tls_align = tls.align,
         .timebase_hz = server.start->timebase_hz,
-        .hart_mask = { args->hart_mask[0], args->hart_mask[1] },
+        .hart_mask = {args->hart_mask[0], args->hart_mask[1]},
         .harts = (uint32_t)(__builtin_popcountll(args->hart_mask[0]) + __builtin_popcountll(args->hart_mask[1])),
         .max_threads = c->max_threads,
         .argc = args->request->argc,
@@ -198,7 +198,7 @@ static int64_t program_find(const struct spawn_args *args, struct program *progr
     struct cpio initrd;
     struct cpio_file file;
 
-    *program = (struct program){ 0 };
+    *program = (struct program){0};
     if (server.initrd == NULL || cpio_open(&initrd, server.initrd, server.start->initrd_bytes) != CPIO_OK ||
         cpio_find(&initrd, args->program, &file) != CPIO_OK) {
         return -LINUX_ENOENT;
@@ -257,7 +257,8 @@ static int64_t process_start(struct worker *w, struct client *c, const struct pr
     int64_t tid = thread_create(w, c, &main_thread);
     ct_worker_end(&w->ct);
     uint32_t live = CLIENT_LIVE;
-    if (tid < 0 && __atomic_compare_exchange_n(&c->state, &live, CLIENT_LOADING, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    if (tid < 0 &&
+        __atomic_compare_exchange_n(&c->state, &live, CLIENT_LOADING, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         return tid;
     }
     return 0;

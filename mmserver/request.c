@@ -1,10 +1,11 @@
 /* Requests of clients; see request.h. Called by worker.c.
  *
- * Each is: arguments (mmargs.c), one transaction of the core, answer. What a client does to its own threads or memory with a wrong
- * thread id or address hurts itself alone. */
+ * Each is: arguments (mmargs.c), one transaction of the core, answer. What a client does to its own threads or memory
+ * with a wrong thread id or address hurts itself alone. */
 #include "request.h"
 #include "client.h"
 #include "ending.h"
+#include "hold.h"
 #include "linux_errno.h"
 #include "mmargs.h"
 #include "stat.h"
@@ -19,8 +20,8 @@ static int64_t serve_map(struct worker *w, struct client *c, const struct tn_msg
     if (error != 0) {
         return error;
     }
-    enum ct_status status = ct_map(&w->ct, c->space, (vaddr_t){ args.address }, args.bytes, ct_anon(args.rights),
-                                   args.flags, &out);
+    enum ct_status status =
+        ct_map(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, ct_anon(args.rights), args.flags, &out);
     return status == CT_OK ? (int64_t)out.v : args_errno(status);
 }
 
@@ -29,7 +30,7 @@ static int64_t serve_unmap(struct worker *w, struct client *c, const struct tn_m
     struct range_args args;
     int64_t error = args_unmap(m->mr, ct_user_end(), &args);
 
-    return error != 0 ? error : args_errno(ct_unmap(&w->ct, c->space, (vaddr_t){ args.address }, args.bytes));
+    return error != 0 ? error : args_errno(ct_unmap(&w->ct, c->space, (vaddr_t){args.address}, args.bytes));
 }
 
 static int64_t serve_protect(struct worker *w, struct client *c, const struct tn_msg *m)
@@ -40,7 +41,7 @@ static int64_t serve_protect(struct worker *w, struct client *c, const struct tn
     if (error != 0) {
         return error;
     }
-    return args_errno(ct_protect(&w->ct, c->space, (vaddr_t){ args.address }, args.bytes, args.rights));
+    return args_errno(ct_protect(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, args.rights));
 }
 
 /* Words 1.. of the answer: counters from MR0 on. */
@@ -70,7 +71,7 @@ static int64_t serve_thread_create(struct worker *w, struct client *c, const str
 /* Write 0 to the 32-bit word at `address` of the client, if the client itself could. */
 static void clear_word(struct worker *w, struct client *c, uint64_t address)
 {
-    vaddr_t low = { address & ~(TN_PAGE_BYTES - 1) }, high = { low.v + TN_PAGE_BYTES };
+    vaddr_t low = {address & ~(TN_PAGE_BYTES - 1)}, high = {low.v + TN_PAGE_BYTES};
     struct ct_cursor cursor;
     struct ct_page page;
 
@@ -92,16 +93,10 @@ static void clear_word(struct worker *w, struct client *c, uint64_t address)
 
 static void exit_status(struct worker *w, struct client *c, uint64_t status, struct answer *a)
 {
-    struct client_end end = { .how = MM_END_EXIT, .status = status };
+    struct client_end end = {.how = MM_END_EXIT, .status = status};
 
-    if (ending_begin(w, c, &end)) { /* the caller waits in exit_reply until it is stopped; nobody answers */
-        tn_cptr_t held = w->reply;
-        w->reply = c->exit_reply;
-        c->exit_reply = held;
-        a->kind = ANSWER_NONE;
-    } else {
-        answer_value(a, -LINUX_ESRCH);
-    }
+    (void)ending_begin(w, c, &end); /* if not, then something else has ended it just now */
+    hold_caller(w, c->id, a);
 }
 
 static void serve_thread_exit(struct worker *w, struct client *c, const struct tn_msg *m, struct answer *a)
@@ -112,7 +107,7 @@ static void serve_thread_exit(struct worker *w, struct client *c, const struct t
     if (error == 0 && m->mr[2] != 0) {
         struct range_args range;
         if (args_unmap(&m->mr[1], ct_user_end(), &range) == 0) {
-            (void)!ct_unmap(&w->ct, c->space, (vaddr_t){ range.address }, range.bytes); /* if not, then when it ends */
+            (void)!ct_unmap(&w->ct, c->space, (vaddr_t){range.address}, range.bytes); /* if not, then when it ends */
         }
     }
     if (error == 0 && m->mr[3] != 0) {
@@ -128,8 +123,8 @@ static void serve_thread_exit(struct worker *w, struct client *c, const struct t
 /* Words that a request has at least. */
 static unsigned words_needed(uint64_t label)
 {
-    static const uint8_t words[] = { [MM_MAP] = 4,           [MM_UNMAP] = 2,       [MM_PROTECT] = 3, [MM_STAT] = 1,
-                                     [MM_THREAD_CREATE] = 7, [MM_THREAD_EXIT] = 4, [MM_EXIT] = 1 };
+    static const uint8_t words[] = {[MM_MAP] = 4,           [MM_UNMAP] = 2,       [MM_PROTECT] = 3, [MM_STAT] = 1,
+                                    [MM_THREAD_CREATE] = 7, [MM_THREAD_EXIT] = 4, [MM_EXIT] = 1};
 
     return label < sizeof words ? words[label] : 0;
 }
@@ -175,7 +170,7 @@ void request_serve(struct worker *w, const struct tn_msg *m, struct answer *a)
     struct client *c = client_enter(w, m->badge);
 
     if (c == NULL) { /* it is being ended */
-        answer_value(a, -LINUX_ESRCH);
+        hold_caller(w, (uint32_t)m->badge, a);
         return;
     }
     ct_worker_begin(&w->ct);

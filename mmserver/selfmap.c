@@ -38,7 +38,7 @@ static uint32_t table_make(struct tn_ipc_buffer *ipc, unsigned level, tn_cptr_t 
         return 0;
     }
     server_must(tn_untyped_retype(untyped, TN_PAGETABLE, level, TN_SERVER_CNODE, slot, 1), "own table refused");
-    struct tn_pt_run link = { .table = parent, .object = slot, .first = (uint16_t)index, .count = 1, .op = TN_PT_LINK };
+    struct tn_pt_run link = {.table = parent, .object = slot, .first = (uint16_t)index, .count = 1, .op = TN_PT_LINK};
     self_write(ipc, &link, 1);
     return slot;
 }
@@ -92,8 +92,13 @@ void self_map(struct tn_ipc_buffer *ipc, uint64_t address, tn_cptr_t frame, uint
     while (pages > 0) {
         uint64_t first = address >> TN_PAGE_BITS & (TN_PT_ENTRIES - 1);
         uint64_t count = pages < TN_PT_ENTRIES - first ? pages : TN_PT_ENTRIES - first;
-        struct tn_pt_run map = { .table = self_table(address), .object = frame, .first = (uint16_t)first,
-                                 .count = (uint16_t)count, .op = TN_PT_MAP, .rights = (uint8_t)rights, .page = page };
+        struct tn_pt_run map = {.table = self_table(address),
+                                .object = frame,
+                                .first = (uint16_t)first,
+                                .count = (uint16_t)count,
+                                .op = TN_PT_MAP,
+                                .rights = (uint8_t)rights,
+                                .page = page};
         self_write(ipc, &map, 1);
         address += count << TN_PAGE_BITS;
         page += count;

@@ -32,9 +32,9 @@ void share_init(const struct server_start *start)
         const struct server_untyped *u = &start->untyped[i];
         uint32_t slot = TN_SERVER_FIRST_UNTYPED + i;
         if (u->size_bits >= CHUNK_BITS) {
-            piece[pieces++] = (struct piece){ slot, u->paddr, 1ull << u->size_bits, 0 };
+            piece[pieces++] = (struct piece){slot, u->paddr, 1ull << u->size_bits, 0};
         } else {
-            object[objects++] = (struct object_memory){ slot, (uint32_t)u->size_bits };
+            object[objects++] = (struct object_memory){slot, (uint32_t)u->size_bits};
         }
     }
 }
@@ -88,8 +88,8 @@ static int halve_locked(uint32_t i)
         return 0;
     }
     server_must(tn_untyped_retype(object[i].slot, TN_UNTYPED, bits, TN_SERVER_CNODE, slot, 2), "share: split refused");
-    object[i] = (struct object_memory){ slot, bits };
-    object[objects++] = (struct object_memory){ slot + 1, bits };
+    object[i] = (struct object_memory){slot, bits};
+    object[objects++] = (struct object_memory){slot + 1, bits};
     return 1;
 }
 
@@ -103,7 +103,7 @@ static uint32_t objects_take_locked(unsigned bits)
         if (slot == 0) {
             return 0;
         }
-        object[objects++] = (struct object_memory){ slot, CHUNK_BITS };
+        object[objects++] = (struct object_memory){slot, CHUNK_BITS};
     }
     while (object[i].bits > bits) {
         if (!halve_locked(i)) {
@@ -130,7 +130,7 @@ void share_objects_give(uint32_t slot, unsigned bits)
     if (objects == OBJECTS_MAX) {
         server_panic("share: too many pieces", slot);
     }
-    object[objects++] = (struct object_memory){ slot, bits };
+    object[objects++] = (struct object_memory){slot, bits};
     lock_drop(&lock);
 }
 

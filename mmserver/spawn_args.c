@@ -52,7 +52,7 @@ int64_t spawn_check(const struct mm_spawn *r, unsigned words, unsigned harts, ui
 {
     uint64_t all[2];
 
-    *out = (struct spawn_args){ .request = r };
+    *out = (struct spawn_args){.request = r};
     if (words * 8 < offsetof(struct mm_spawn, text) || r->text_bytes > words * 8 - offsetof(struct mm_spawn, text) ||
         r->text_bytes > sizeof r->text) {
         return -LINUX_EINVAL;

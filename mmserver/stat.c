@@ -1,4 +1,5 @@
-/* Statistics; see stat.h. Reads other workers' counters without locks: each has one writer. Called by request.c, admin.c. */
+/* Statistics; see stat.h. Reads other workers' counters without locks: each has one writer. Called by request.c,
+ * admin.c. */
 #include "stat.h"
 #include "client.h"
 #include "frames.h"

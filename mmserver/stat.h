@@ -10,6 +10,7 @@ void stat_keep(struct worker *w, struct ct_space *space);
 
 #define STAT_ALL_HARTS (~0ull)
 
-/* What the worker of `hart` has counted (counters "now" are its part of the sum, and may be negative); STAT_ALL_HARTS: the sum, and
- * MM_FRAMES_FREE. The administrator's own requests are not counted. false: no such hart. Exact while the workers are idle. */
+/* What the worker of `hart` has counted (counters "now" are its part of the sum, and may be negative); STAT_ALL_HARTS:
+ * the sum, and MM_FRAMES_FREE. The administrator's own requests are not counted. false: no such hart. Exact while the
+ * workers are idle. */
 bool stat_server(uint64_t hart, uint64_t counter[MM_COUNTERS]);

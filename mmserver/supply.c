@@ -26,7 +26,7 @@ static enum ct_status map_frames(struct worker *w, struct client *c, uint64_t lo
                                  unsigned rights, unsigned *mapped)
 {
     struct ct_cursor cursor;
-    enum ct_status status = cursor_lock(&w->ct, c->space, (vaddr_t){ low }, (vaddr_t){ low + n * TN_PAGE_BYTES }, &cursor);
+    enum ct_status status = cursor_lock(&w->ct, c->space, (vaddr_t){low}, (vaddr_t){low + n * TN_PAGE_BYTES}, &cursor);
 
     *mapped = 0;
     if (status != CT_OK) {
@@ -74,7 +74,7 @@ enum ct_status supply_mark(struct worker *w, struct client *c, uint64_t low, uin
     struct ct_cursor cursor;
 
     ct_worker_begin(&w->ct);
-    enum ct_status status = cursor_lock(&w->ct, c->space, (vaddr_t){ low }, (vaddr_t){ low + bytes }, &cursor);
+    enum ct_status status = cursor_lock(&w->ct, c->space, (vaddr_t){low}, (vaddr_t){low + bytes}, &cursor);
     if (status == CT_OK) {
         status = cursor_mark(&cursor, bytes, word);
         cursor_unlock(&cursor);
@@ -91,11 +91,11 @@ enum ct_status supply_initrd(struct worker *w, struct client *c, uint64_t low, u
         struct ct_cursor cursor;
         uint64_t n = least(LEND_AT_ONCE, pages - done), at = low + done * TN_PAGE_BYTES;
         ct_worker_begin(&w->ct);
-        status = cursor_lock(&w->ct, c->space, (vaddr_t){ at }, (vaddr_t){ at + n * TN_PAGE_BYTES }, &cursor);
+        status = cursor_lock(&w->ct, c->space, (vaddr_t){at}, (vaddr_t){at + n * TN_PAGE_BYTES}, &cursor);
         if (status == CT_OK) {
             for (uint64_t i = 0; i < n && status == CT_OK; i++) {
                 uint64_t number = page + done + i;
-                status = cursor_map_borrowed(&cursor, (paddr_t){ server.initrd_paddr + number * TN_PAGE_BYTES },
+                status = cursor_map_borrowed(&cursor, (paddr_t){server.initrd_paddr + number * TN_PAGE_BYTES},
                                              TN_SERVER_INITRD, number, TN_READ);
             }
             cursor_unlock(&cursor);

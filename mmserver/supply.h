@@ -2,8 +2,8 @@
 #pragma once
 #include "client.h"
 
-/* Pages low .. low + bytes - 1 (page-aligned) with these rights, holding `data_bytes` bytes of `data` from `data_at` (an
- * address in the range) on, and zeros before and behind. */
+/* Pages low .. low + bytes - 1 (page-aligned) with these rights, holding `data_bytes` bytes of `data` from `data_at`
+ * (an address in the range) on, and zeros before and behind. */
 enum ct_status supply_copy(struct worker *w, struct client *c, uint64_t low, uint64_t bytes, unsigned rights,
                            uint64_t data_at, const void *data, uint64_t data_bytes);
 

@@ -28,10 +28,10 @@ static struct { /* (lock) the newest chunk */
     uint64_t paddr;
     uint32_t untyped, cnode; /* slots of the root CNode; 0: no chunk yet */
     uint32_t page;           /* first page not cut yet */
-} chunk = { .page = CHUNK_PAGES };
-static uint64_t chunks;                      /* (lock) */
-static uint64_t list[CT_LEVELS_MAX];         /* (lock) physical addresses, 0: empty */
-static uint64_t listed;                      /* (lock) tables on the lists */
+} chunk = {.page = CHUNK_PAGES};
+static uint64_t chunks;              /* (lock) */
+static uint64_t list[CT_LEVELS_MAX]; /* (lock) physical addresses, 0: empty */
+static uint64_t listed;              /* (lock) tables on the lists */
 
 static uint64_t *link_of(uint64_t paddr)
 {
@@ -73,9 +73,11 @@ static int chunk_open(struct tn_ipc_buffer *ipc)
     self_map(ipc, TN_SERVER_DESCS + (paddr >> 6), descs, 0, DESC_PAGES, TN_READ | TN_WRITE);
     self_map(ipc, TN_SERVER_LINKS + (paddr >> 9), tn_cptr_in(cnode, LINK_PAGE), 0, 1, TN_READ | TN_WRITE);
     uint64_t view = TN_SERVER_VIEWS + paddr;
-    struct tn_pt_run link = { .table = self_table_large(view), .object = tn_cptr_in(cnode, VIEW_PAGE),
-                              .first = (uint16_t)(view >> CHUNK_BITS & (TN_PT_ENTRIES - 1)), .count = 1,
-                              .op = TN_PT_LINK };
+    struct tn_pt_run link = {.table = self_table_large(view),
+                             .object = tn_cptr_in(cnode, VIEW_PAGE),
+                             .first = (uint16_t)(view >> CHUNK_BITS & (TN_PT_ENTRIES - 1)),
+                             .count = 1,
+                             .op = TN_PT_LINK};
     self_write(ipc, &link, 1);
     return 1;
 }
@@ -104,13 +106,16 @@ static int tables_cut(struct tn_ipc_buffer *ipc, unsigned level, unsigned count)
     server_must(tn_untyped_retype(chunk.untyped, TN_PAGETABLE, level, chunk.cnode, chunk.page, count), "table refused");
     for (unsigned i = 0; i < count; i++) {
         uint32_t page = chunk.page + i;
-        view[i] = (struct tn_pt_run){ .table = tn_cptr_in(chunk.cnode, VIEW_PAGE),
-                                      .object = tn_cptr_in(chunk.cnode, page), .first = (uint16_t)page, .count = 1,
-                                      .op = TN_PT_VIEW, .rights = TN_READ };
+        view[i] = (struct tn_pt_run){.table = tn_cptr_in(chunk.cnode, VIEW_PAGE),
+                                     .object = tn_cptr_in(chunk.cnode, page),
+                                     .first = (uint16_t)page,
+                                     .count = 1,
+                                     .op = TN_PT_VIEW,
+                                     .rights = TN_READ};
     }
     self_write(ipc, view, count);
     for (unsigned i = 0; i < count; i++, chunk.page++) {
-        paddr_t table = { chunk.paddr + chunk.page * TN_PAGE_BYTES };
+        paddr_t table = {chunk.paddr + chunk.page * TN_PAGE_BYTES};
         ct_table_adopt(table, level, tn_cptr_in(chunk.cnode, chunk.page));
         table_put(table.v, level);
     }

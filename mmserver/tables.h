@@ -4,8 +4,8 @@
  *                         descriptors   CNode: a slot     own table of    free-list    tables, any level
  *                                       for each page     level 0: views  links
  *
- * The capability of the table on page i of a chunk stands in slot i of that chunk's CNode, so that the address is enough to
- * find it. Slots 12 and 13 hold those of the third and fourth part.
+ * The capability of the table on page i of a chunk stands in slot i of that chunk's CNode, so that the address is
+ * enough to find it. Slots 12 and 13 hold those of the third and fourth part.
  */
 #pragma once
 #include <stdint.h>
@@ -19,6 +19,6 @@ int tables_init(struct tn_ipc_buffer *ipc, uint64_t low, uint64_t high);
 unsigned tables_get(struct tn_ipc_buffer *ipc, unsigned level, paddr_t *out, unsigned want);
 void tables_put(unsigned level, const paddr_t *in, unsigned count);
 
-/* Tables that the pool could still give without another chunk, and the pages that serve the chunks themselves. The latter
- * count as free: they come with a chunk, not with a client. */
+/* Tables that the pool could still give without another chunk, and the pages that serve the chunks themselves. The
+ * latter count as free: they come with a chunk, not with a client. */
 uint64_t tables_free_pages(void);

@@ -1,7 +1,7 @@
 /* Threads; see threads.h.
  *
- * A thread id is taken and given back under the client's lock; in between the thread is STARTING, and what its worker does to it
- * needs no lock. Called by request.c and process.c. */
+ * A thread id is taken and given back under the client's lock; in between the thread is STARTING, and what its worker
+ * does to it needs no lock. Called by request.c and process.c. */
 #include "threads.h"
 #include "frames.h"
 #include "linux_errno.h"
@@ -38,12 +38,12 @@ void threads_free(struct worker *w, struct client *c)
     for (uint64_t i = 0; i < c->max_threads && c->thread_page[i * sizeof(struct thread) / TN_PAGE_BYTES] != NULL; i++) {
         uint64_t frame = thread_at(c, i)->ipc_frame;
         if (frame != 0) {
-            ct_frame_put(&w->ct, (paddr_t){ frame });
+            ct_frame_put(&w->ct, (paddr_t){frame});
         }
     }
     for (uint64_t i = 0; i < sizeof c->thread_page / sizeof c->thread_page[0]; i++) {
         if (c->thread_page[i] != NULL) {
-            frames_put(&(paddr_t){ (uint64_t)c->thread_page[i] - TN_SERVER_FRAMES }, 1);
+            frames_put(&(paddr_t){(uint64_t)c->thread_page[i] - TN_SERVER_FRAMES}, 1);
             c->thread_page[i] = NULL;
         }
     }
@@ -95,8 +95,8 @@ static int64_t ipc_bind(struct worker *w, struct client *c, struct thread *t, ui
 {
     struct ct_cursor cursor;
     struct ct_page page;
-    paddr_t frame = { t->ipc_frame };
-    vaddr_t low = { address }, high = { address + TN_PAGE_BYTES };
+    paddr_t frame = {t->ipc_frame};
+    vaddr_t low = {address}, high = {address + TN_PAGE_BYTES};
 
     if (frame.v == 0) {
         if (ct_frame_get(&w->ct, true, &frame) != CT_OK) {
@@ -110,13 +110,14 @@ static int64_t ipc_bind(struct worker *w, struct client *c, struct thread *t, ui
     }
     cursor_query(&cursor, &page);
     bool there = page.kind == CT_MAPPED && page.frame.v == frame.v;
-    bool usable = (page.kind == CT_MAPPED || page.kind == CT_ANON) && (page.rights & TN_READ) && (page.rights & TN_WRITE);
+    bool usable =
+        (page.kind == CT_MAPPED || page.kind == CT_ANON) && (page.rights & TN_READ) && (page.rights & TN_WRITE);
     if (usable && !there) {
         status = cursor_unmap(&cursor, TN_PAGE_BYTES);
         cursor_jump(&cursor, low);
         if (status == CT_OK) {
-            status = cursor_map_borrowed(&cursor, frame, port_frame_cap(frame), port_frame_page(frame),
-                                         TN_READ | TN_WRITE);
+            status =
+                cursor_map_borrowed(&cursor, frame, port_frame_cap(frame), port_frame_page(frame), TN_READ | TN_WRITE);
         }
     }
     cursor_unlock(&cursor);
@@ -132,7 +133,8 @@ static bool thread_make(struct client *c, uint32_t tid)
     if (tn_untyped_retype(c->objects_slot, TN_TCB, 0, c->control_slot, slot, 1) != TN_OK) {
         return false;
     }
-    server_must(tn_tcb_set_space(client_tcb(c, tid), cnode, client_cap(c, CONTROL_VSPACE), server.gate), "thread's spaces");
+    server_must(tn_tcb_set_space(client_tcb(c, tid), cnode, client_cap(c, CONTROL_VSPACE), server.gate),
+                "thread's spaces");
     server_must(tn_cnode_mint(cnode, TN_CLIENT_NTFN_FIRST + tid, client_ntfn(c, tid), TN_READ | TN_WRITE, 1),
                 "thread's notification");
     server_must(tn_tcb_set_badge(client_tcb(c, tid), BADGE_FAULT | (uint64_t)tid << 32 | c->id), "thread's badge");
@@ -170,7 +172,7 @@ static int64_t thread_start(struct worker *w, struct client *c, uint32_t tid, co
     if (!write_regs(tcb, args)) {
         return -LINUX_EAGAIN;
     }
-    paddr_t frame = { t->ipc_frame };
+    paddr_t frame = {t->ipc_frame};
     server_must(tn_tcb_set_buffer(tcb, port_frame_cap(frame), port_frame_page(frame), 1), "thread's buffer");
     server_must(tn_tcb_set_priority(tcb, (unsigned)args->priority), "thread's priority");
     server_must(tn_tcb_set_affinity(tcb, hart), "thread's hart");

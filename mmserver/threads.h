@@ -23,8 +23,8 @@ static inline struct thread *thread_at(const struct client *c, uint64_t tid)
     return &c->thread_page[tid / per_page][tid % per_page];
 }
 
-/* Make a thread and let it run. Its IPC buffer page becomes a frame that the server keeps for this thread id, since the kernel
- * writes messages there whatever the client does to the mapping; what was on the page is lost. The thread id, or
+/* Make a thread and let it run. Its IPC buffer page becomes a frame that the server keeps for this thread id, since the
+ * kernel writes messages there whatever the client does to the mapping; what was on the page is lost. The thread id, or
  *   -EINVAL   hart not one of the client's; misaligned buffer        -EPERM   priority above the clients' limit
  *   -EFAULT   the buffer's page is not readable and writable         -EAGAIN  max_threads are there already
  *   -ENOMEM

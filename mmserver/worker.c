@@ -16,6 +16,7 @@
 #include <tenon/invoke_stubs.h>
 
 #define STACK_PAGES 8
+#define RETYPE_AT_ONCE 512                    /* the kernel makes at most 1024 objects in one call */
 #define STACK_SLOT_BYTES (16 * TN_PAGE_BYTES) /* the rest is a guard */
 
 /* `count` objects in consecutive slots; the first one's, 0: too little memory. */
@@ -28,8 +29,9 @@ static uint32_t objects_make(enum tn_object type, unsigned size_bits, unsigned o
     }
     uint32_t untyped = share_objects_take(bits);
     uint32_t first = untyped != 0 ? slots_take(count) : 0;
-    if (first != 0) {
-        server_must(tn_untyped_retype(untyped, type, size_bits, TN_SERVER_CNODE, first, count), "workers' objects");
+    for (uint32_t done = 0; first != 0 && done < count; done += RETYPE_AT_ONCE) {
+        uint32_t n = count - done < RETYPE_AT_ONCE ? count - done : RETYPE_AT_ONCE;
+        server_must(tn_untyped_retype(untyped, type, size_bits, TN_SERVER_CNODE, first + done, n), "workers' objects");
     }
     return first;
 }
@@ -53,7 +55,7 @@ static uint64_t stack_make(struct tn_ipc_buffer *ipc, unsigned index)
     if (memory == NULL || !self_cover(ipc, low, STACK_PAGES * TN_PAGE_BYTES)) {
         return 0;
     }
-    paddr_t frame = { (uint64_t)memory - TN_SERVER_FRAMES };
+    paddr_t frame = {(uint64_t)memory - TN_SERVER_FRAMES};
     self_map(ipc, low, port_frame_cap(frame), port_frame_page(frame), STACK_PAGES, TN_READ | TN_WRITE);
     return top;
 }
@@ -67,7 +69,7 @@ static int thread_make(struct tn_ipc_buffer *ipc, struct worker *w)
     if (stack == 0 || w->ipc == NULL) {
         return 0;
     }
-    paddr_t buffer = { (uint64_t)w->ipc - TN_SERVER_FRAMES };
+    paddr_t buffer = {(uint64_t)w->ipc - TN_SERVER_FRAMES};
     server_must(tn_tcb_set_space(w->tcb, TN_SERVER_CNODE, TN_SERVER_VSPACE, TN_SERVER_FAULT), "worker's spaces");
     server_must(tn_tcb_set_buffer(w->tcb, port_frame_cap(buffer), port_frame_page(buffer), TN_SERVER_IPC_PAGES),
                 "worker's buffer");
@@ -80,7 +82,7 @@ static int thread_make(struct tn_ipc_buffer *ipc, struct worker *w)
 int workers_make(struct tn_ipc_buffer *ipc)
 {
     uint32_t endpoint = objects_make(TN_ENDPOINT, 0, TN_ENDPOINT_BITS, server.harts);
-    uint32_t reply = objects_make(TN_REPLY, 0, TN_REPLY_BITS, server.harts);
+    uint32_t reply = objects_make(TN_REPLY, 0, TN_REPLY_BITS, server.harts * (1 + HELD_MAX));
     uint32_t tcb = objects_make(TN_TCB, 0, TN_TCB_BITS, server.harts);
 
     server.gate = objects_make(TN_GATE, gate_bits(), gate_bits() + TN_SLOT_BITS, 1);
@@ -96,7 +98,10 @@ int workers_make(struct tn_ipc_buffer *ipc)
         server.worker[i] = w;
         w->index = i;
         w->endpoint = endpoint + i;
-        w->reply = reply + i;
+        w->reply = reply++;
+        for (unsigned k = 0; k < HELD_MAX; k++) {
+            w->held[k].reply = reply++;
+        }
         w->tcb = i == 0 ? TN_SERVER_TCB : tcb + i;
         w->ipc = ipc;
         if (i != 0 && !thread_make(ipc, w)) {
@@ -131,7 +136,8 @@ static __attribute__((noinline)) struct tn_msg answer_and_work(struct worker *w,
 {
     ct_worker_settle(&w->ct); /* what would have ridden */
     if (a->kind != ANSWER_NONE) {
-        (void)!tn_reply(w->reply, a->info, a->mr[0], a->mr[1], a->mr[2], a->mr[3]); /* a caller that is gone needs none */
+        (void)!tn_reply(w->reply, a->info, a->mr[0], a->mr[1], a->mr[2],
+                        a->mr[3]); /* a caller that is gone needs none */
     }
     while (w->jobs != NULL) {
         struct tn_msg m = tn_nb_recv(w->endpoint, w->reply);
@@ -172,7 +178,7 @@ _Noreturn void worker_main(struct worker *w)
     struct tn_msg m = receive(w);
 
     for (;;) {
-        struct answer a = { 0 };
+        struct answer a = {0};
         if (__builtin_expect((m.badge & BADGE_FAULT) != 0, 1)) {
             fault_serve(w, &m, &a);
         } else if (m.badge != 0) {

@@ -10,17 +10,24 @@
 
 struct client;
 
+#define HELD_MAX 16
+struct held { /* hold.c */
+    tn_cptr_t reply;
+    uint32_t client; /* whose thread was put in it last; 0: nobody's yet */
+};
+
 struct worker {
     struct ct_worker ct;
-    uint32_t serving __attribute__((aligned(CT_LINE))); /* client's id, 0: none. Written by this worker alone, read by those
-                                                         * who end a client */
+    uint32_t serving __attribute__((aligned(CT_LINE))); /* client's id, 0: none. Written by this worker alone, read by
+                                                         * those who end a client */
     unsigned index __attribute__((aligned(CT_LINE)));   /* from here on private */
     struct tn_ipc_buffer *ipc;
     tn_cptr_t tcb, endpoint;
-    tn_cptr_t reply;      /* holds the caller of the request in service; exchanged where a caller is parked */
-    struct client *jobs;  /* clients that this worker is taking apart; linked by next_job */
-    /* Counters of clients that have ended (stat.c): what this worker did for them, added by whoever takes one apart; and
-     * what the core put to this worker's account when it released their spaces, which is all workers' together. */
+    tn_cptr_t reply; /* holds the caller of the request in service; exchanged where a caller is parked */
+    struct held held[HELD_MAX];
+    struct client *jobs; /* clients that this worker is taking apart; linked by next_job */
+    /* Counters of clients that have ended (stat.c): what this worker did for them, added by whoever takes one apart;
+     * and what the core put to this worker's account when it released their spaces, which is all workers' together. */
     uint64_t past[MM_COUNTERS], released[MM_COUNTERS];
 };
 _Static_assert(sizeof(struct worker) % CT_LINE == 0, "workers share no line");
@@ -39,11 +46,11 @@ struct answer {
 
 static inline void answer_value(struct answer *a, int64_t value)
 {
-    *a = (struct answer){ ANSWER_REPLY, tn_info(0, 0, 1), { (uint64_t)value, 0, 0, 0 } };
+    *a = (struct answer){ANSWER_REPLY, tn_info(0, 0, 1), {(uint64_t)value, 0, 0, 0}};
 }
 
-/* Make all workers: endpoints, reply objects, the Gate; and threads for all but hart 0, whose thread is running this. Not yet
- * started. 0: too little memory. */
+/* Make all workers: endpoints, reply objects, the Gate; and threads for all but hart 0, whose thread is running this.
+ * Not yet started. 0: too little memory. */
 int workers_make(struct tn_ipc_buffer *ipc);
 void workers_start(void);
 

@@ -85,7 +85,7 @@ def host_part(tally, options):
             program = f"build/host/{variant}/{name}"
             status, lines, seconds = run_program([program], HOST_LIMIT_S, CMOCKA_MESSAGE_OUTPUT="TAP",
                                                  TENON_SEED=options.seed, **sanitizers)
-            tally.add_report(f"host: {name} ({variant})", seconds, tap.read(lines), status, details=lines,
+            tally.add_report(f"host: {name} ({variant})", seconds, tap.read(lines, groups=True), status, details=lines,
                              repeat=f"TENON_SEED={options.seed} {program}")
 
 

@@ -17,30 +17,40 @@ class Report:
         return sum(1 for _, v in self.results if v == verdict)
 
 
-def read(lines):
+def read(lines, groups=False):
+    """`groups`: several plans may follow each other, each with its results (cmocka: one for each group of tests). Without
+    it a second plan means that the tests began again, as a machine does that has been reset."""
     report = Report()
+    expected = 0
     for line in lines:
         plan, result = PLAN.match(line), RESULT.match(line)
         if plan:
-            if report.plan is not None:
+            if report.plan is not None and not groups:
                 report.problems.append("two plans: the tests began again")
-            report.plan = int(plan.group(1))
+            finish_group(report, expected)
+            expected, report.plan = 0, int(plan.group(1))
         elif result:
-            add_result(report, *result.groups())
+            expected += 1
+            add_result(report, expected, *result.groups())
         elif line.lstrip().startswith("Bail out!"):
             report.problems.append(line.strip())
     if report.plan is None:
         report.problems.append("no plan (1..N): the tests did not begin")
-    else:
-        report.missing = max(report.plan - len(report.results), 0)
-        if len(report.results) > report.plan:
-            report.problems.append(f"{len(report.results) - report.plan} more results than planned")
+    finish_group(report, expected)
     return report
 
 
-def add_result(report, word, number, text):
+def finish_group(report, results):
+    if report.plan is None:
+        return
+    report.missing += max(report.plan - results, 0)
+    if results > report.plan:
+        report.problems.append(f"{results - report.plan} more results than planned")
+
+
+def add_result(report, expected, word, number, text):
     name, _, comment = text.partition("#")
     verdict = "skip" if word == "ok" and comment.strip().upper().startswith("SKIP") else word
-    if int(number) != len(report.results) + 1:
-        report.problems.append(f"result {number} where {len(report.results) + 1} was expected")
+    if int(number) != expected:
+        report.problems.append(f"result {number} where {expected} was expected")
     report.results.append((text.strip() if word == "not ok" else name.strip(), verdict))

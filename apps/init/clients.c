@@ -1,5 +1,5 @@
-/* Clients of the servers; see clients.h. All clients run at once; init waits for one after the other, which loses nothing:
- * a server keeps the news of an end until it is asked. */
+/* Clients of the servers; see clients.h. All clients run at once; init waits for one after the other, which loses
+ * nothing: a server keeps the news of an end until it is asked. */
 #include "clients.h"
 #include "finish.h"
 #include "memory.h"
@@ -8,7 +8,18 @@
 #include <string.h>
 #include <tenon/invoke_stubs.h>
 
+static tn_cptr_t timer; /* notification, badged, for deadlines */
 static struct tn_ipc_buffer *const ipc = (struct tn_ipc_buffer *)TN_INIT_IPC_BUFFER;
+
+void clients_prepare(void)
+{
+    tn_cptr_t ntfn = memory_need(TN_NOTIFICATION, 0, TN_NOTIFICATION_BITS, "init", "a notification");
+
+    timer = memory_slots(1);
+    if (tn_cnode_mint(TN_INIT_CNODE, timer, ntfn, TN_READ | TN_WRITE, 1) != TN_OK) {
+        fail("init: the kernel refuses a badge");
+    }
+}
 
 /* Ask; ends the run if the server does not answer as the protocol says. */
 static struct tn_msg ask(const struct server_plan *server, uint64_t label, const uint64_t *word, unsigned words)
@@ -96,14 +107,6 @@ static void kill_on_time(struct system *system, uint64_t timebase_hz)
     struct client_plan *c = next_to_kill(system, &server);
     uint64_t start = tn_time();
 
-    if (c == NULL) {
-        return;
-    }
-    tn_cptr_t ntfn = memory_need(TN_NOTIFICATION, 0, TN_NOTIFICATION_BITS, "init", "a notification");
-    tn_cptr_t timer = memory_slots(1);
-    if (tn_cnode_mint(TN_INIT_CNODE, timer, ntfn, TN_READ | TN_WRITE, 1) != TN_OK) {
-        fail("init: the kernel refuses a badge");
-    }
     for (; c != NULL; c = next_to_kill(system, &server)) {
         if (tn_ntfn_deadline(timer, start + timebase_hz / 1000 * c->kill_after_ms) != TN_OK || tn_wait(timer) == 0) {
             fail("init: the kernel refuses a deadline");
@@ -158,7 +161,8 @@ static void expected_text(char *text, size_t bytes, const struct client_plan *c)
 }
 
 /* Print the end that `m` tells; 1 if another one was expected. */
-static unsigned report_end(const struct cpio *initrd, const struct client_plan *c, unsigned number, const struct tn_msg *m)
+static unsigned report_end(const struct cpio *initrd, const struct client_plan *c, unsigned number,
+                           const struct tn_msg *m)
 {
     enum mm_end how = (enum mm_end)m->mr[1];
     int wrong = how != c->expect || (how == MM_END_EXIT && m->mr[2] != c->expect_status);

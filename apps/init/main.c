@@ -4,8 +4,8 @@
  *  2. the system described: read and checked     5. their ends, statistics, leaks
  *  3. memory servers                             6. the end of the run, with its status
  *
- * Everything that is wrong ends the run with one line, "tenon: failed: what: why" (finish.h). Beside this thread runs the
- * watcher (watch.h). */
+ * Everything that is wrong ends the run with one line, "tenon: failed: what: why" (finish.h). Beside this thread runs
+ * the watcher (watch.h). */
 #include "clients.h"
 #include "finish.h"
 #include "memory.h"
@@ -44,6 +44,7 @@ _Noreturn void init_main(const struct tn_bootinfo *info)
     open_inputs(info, &tree, &initrd);
     overlay_read(&plan, &tree, &initrd, info->harts);
     watch_start(&plan);
+    clients_prepare();
     servers_make(&plan, info);
     clients_spawn(&plan);
     unsigned wrong = clients_await(&plan, &initrd, info->timebase_hz);

@@ -25,7 +25,7 @@ void memory_init(const struct tn_bootinfo *info)
     for (uint32_t i = 0; i < info->untyped_count && i < TN_BOOTINFO_UNTYPED_MAX; i++) {
         const struct tn_boot_untyped *u = &info->untyped[i];
         if (!u->is_device && u->paddr < TN_SERVER_PADDR_END) {
-            block[block_count++] = (struct block){ TN_INIT_FIRST_UNTYPED + i, u->paddr, 1ull << u->size_bits, 0 };
+            block[block_count++] = (struct block){TN_INIT_FIRST_UNTYPED + i, u->paddr, 1ull << u->size_bits, 0};
         }
     }
 }
@@ -83,7 +83,8 @@ tn_cptr_t memory_make(enum tn_object type, uint32_t size_bits, uint32_t object_b
     return slot;
 }
 
-tn_cptr_t memory_need(enum tn_object type, uint32_t size_bits, uint32_t object_bits, const char *where, const char *what)
+tn_cptr_t memory_need(enum tn_object type, uint32_t size_bits, uint32_t object_bits, const char *where,
+                      const char *what)
 {
     tn_cptr_t cap = memory_make(type, size_bits, object_bits, NULL);
 

@@ -23,7 +23,8 @@ uint64_t memory_free_bytes(void);
 tn_cptr_t memory_make(enum tn_object type, uint32_t size_bits, uint32_t object_bits, uint64_t *paddr);
 
 /* As memory_make, but where memory is short the run ends with a line that names `what` and `where`. */
-tn_cptr_t memory_need(enum tn_object type, uint32_t size_bits, uint32_t object_bits, const char *where, const char *what);
+tn_cptr_t memory_need(enum tn_object type, uint32_t size_bits, uint32_t object_bits, const char *where,
+                      const char *what);
 
 /* Take the largest free piece of at most `bytes_max` bytes (at least a page) as an Untyped of its own that nothing has
  * been made of. Returns its slot, 0 where there is nothing left. */

@@ -14,11 +14,11 @@ struct reader {
     struct system *system;
 };
 
-static const char *const server_properties[] = { "compatible", "program", "protocol", "flush", "memory-bytes", NULL };
-static const char *const client_properties[] = { "compatible",  "program",     "args",          "input", "harts",
-                                                 "quota-bytes", "max-threads", "kill-after-ms", "expect", NULL };
-static const char *const common_properties[] = { "status", "phandle", "reg", "#address-cells", "#size-cells", "name",
-                                                 NULL };
+static const char *const server_properties[] = {"compatible", "program", "protocol", "flush", "memory-bytes", NULL};
+static const char *const client_properties[] = {"compatible",  "program",     "args",          "input",  "harts",
+                                                "quota-bytes", "max-threads", "kill-after-ms", "expect", NULL};
+static const char *const common_properties[] = {"status",      "phandle", "reg", "#address-cells",
+                                                "#size-cells", "name",    NULL};
 
 static int is_one_of(const char *name, const char *const *list)
 {
@@ -98,8 +98,7 @@ static void boot_argument(struct system *s, const char *word, size_t length)
     const char *equals = memchr(word, '=', length);
     size_t n = equals != NULL ? length - (size_t)(equals + 1 - word) : 0;
 
-    if (equals == NULL || n >= sizeof value ||
-        !(word_is(word, length, "mm=") || word_is(word, length, "flush="))) {
+    if (equals == NULL || n >= sizeof value || !(word_is(word, length, "mm=") || word_is(word, length, "flush="))) {
         return; /* the kernel's */
     }
     memcpy(value, equals + 1, n);
@@ -248,8 +247,43 @@ static void read_client(const struct reader *r, int node, struct client_plan *c)
 
 /* ---- servers ---- */
 
+/* The number behind '@' in a node's name; nodes without one come last. */
+static uint64_t unit_address(const char *name)
+{
+    const char *digit = strchr(name, '@');
+    uint64_t address = 0;
+
+    if (digit == NULL) {
+        return ~0ull;
+    }
+    for (digit++; *digit != 0; digit++) {
+        uint64_t value = *digit >= 'a' ? (uint64_t)(*digit - 'a' + 10) : (uint64_t)(*digit - '0');
+        address = address * 16 + value;
+    }
+    return address;
+}
+
+/* By unit address: merging an overlay turns the order of its nodes round. Bytes of one plan: `bytes`; its first member
+ * is the name. */
+static void sort_plans(void *plans, uint32_t count, size_t bytes, void *spare)
+{
+    uint8_t *base = plans;
+
+    for (uint32_t i = 1; i < count; i++) {
+        memcpy(spare, base + i * bytes, bytes);
+        uint64_t address = unit_address(*(const char *const *)spare);
+        uint32_t k = i;
+        while (k > 0 && unit_address(*(const char *const *)(base + (k - 1) * bytes)) > address) {
+            memcpy(base + k * bytes, base + (k - 1) * bytes, bytes);
+            k--;
+        }
+        memcpy(base + k * bytes, spare, bytes);
+    }
+}
+
 static void read_clients(const struct reader *r, int node, struct server_plan *s)
 {
+    static struct client_plan spare;
     struct system *system = r->system;
 
     s->first_client = system->clients;
@@ -266,6 +300,7 @@ static void read_clients(const struct reader *r, int node, struct server_plan *s
         read_client(r, child, &system->client[system->clients++]);
         s->clients++;
     }
+    sort_plans(&system->client[s->first_client], s->clients, sizeof spare, &spare);
 }
 
 static void read_server(const struct reader *r, int node, struct server_plan *s)
@@ -273,10 +308,11 @@ static void read_server(const struct reader *r, int node, struct server_plan *s)
     check_properties(r, node, server_properties);
     s->node = dt_name(r->tree, node);
     s->program = need_string(r, node, "program", DEFAULT_SERVER);
-    s->protocol = choice(s->node, "protocol", need_string(r, node, "protocol", "adv"), "adv", "rw") ? SERVER_PROTOCOL_RW
-                                                                                                   : SERVER_PROTOCOL_ADV;
+    s->protocol = choice(s->node, "protocol", need_string(r, node, "protocol", "adv"), "adv", "rw")
+                      ? SERVER_PROTOCOL_RW
+                      : SERVER_PROTOCOL_ADV;
     s->flush = choice(s->node, "flush", need_string(r, node, "flush", "lazy"), "lazy", "now") ? SERVER_FLUSH_NOW
-                                                                                             : SERVER_FLUSH_LAZY;
+                                                                                              : SERVER_FLUSH_LAZY;
     s->memory_bytes = optional_u64(r, node, "memory-bytes", 1ull << 56);
     need_program(r, s->node, s->program, &s->elf);
     read_clients(r, node, s);
@@ -284,7 +320,8 @@ static void read_server(const struct reader *r, int node, struct server_plan *s)
 
 void overlay_read(struct system *system, const struct dt *tree, const struct cpio *initrd, unsigned harts)
 {
-    const struct reader r = { tree, initrd, harts, system };
+    static struct server_plan spare;
+    const struct reader r = {tree, initrd, harts, system};
     int tenon = dt_find_path(tree, "/tenon");
 
     if (tenon < 0) {
@@ -302,6 +339,7 @@ void overlay_read(struct system *system, const struct dt *tree, const struct cpi
         }
         read_server(&r, node, &system->server[system->servers++]);
     }
+    sort_plans(system->server, system->servers, sizeof spare, &spare);
     if (system->clients == 0) {
         fail("device tree: /tenon: no client");
     }

@@ -4,8 +4,8 @@
  *         server0: memserver@0 {
  *             compatible = "tenon,memserver";
  *             program = "mmserver";                       file in the initrd
- *             protocol = "adv";                           or "rw"; absent: adv; boot argument mm=user-adv|user-rw goes before
- *             flush = "lazy";                             or "now"; absent: lazy; boot argument flush= goes before
+ *             protocol = "adv";                           or "rw"; absent: adv; boot argument mm=user-adv|user-rw goes
+ * before flush = "lazy";                             or "now"; absent: lazy; boot argument flush= goes before
  *             memory-bytes = /bits/ 64 <0x10000000>;      absent, for one server: all that is left
  *             client@0 {
  *                 compatible = "tenon,client";
@@ -21,7 +21,8 @@
  *         };
  *     }; };
  *
- * Nodes with status = "disabled" are left out. Anything else is refused.
+ * Clients are started, counted and reported in the order of their unit addresses (the number behind the @,
+ * hexadecimal). Nodes with status = "disabled" are left out. Anything else is refused.
  */
 #pragma once
 #include <boot/cpio.h>
@@ -35,9 +36,9 @@
 #define CLIENTS_MAX 64
 
 struct client_plan {
-    const char *node, *program;
+    const char *node, *program; /* node first: sort_plans() */
     struct mm_spawn spawn;
-    unsigned spawn_words; /* of the message */
+    unsigned spawn_words;   /* of the message */
     uint32_t kill_after_ms; /* 0: never */
     enum mm_end expect;
     uint64_t expect_status; /* of MM_END_EXIT */
@@ -45,14 +46,14 @@ struct client_plan {
 };
 
 struct server_plan {
-    const char *node, *program;
+    const char *node, *program; /* node first: sort_plans() */
     struct elf elf;
     enum server_protocol protocol;
     enum server_flush flush;
-    uint64_t memory_bytes; /* 0: all that is left */
+    uint64_t memory_bytes;          /* 0: all that is left */
     uint32_t first_client, clients; /* in system.client */
-    tn_cptr_t gate;        /* administrator's, once it serves */
-    uint64_t free_pages;   /* before its first client */
+    tn_cptr_t gate;                 /* administrator's, once it serves */
+    uint64_t free_pages;            /* before its first client */
 };
 
 struct system {
@@ -61,6 +62,6 @@ struct system {
     struct client_plan client[CLIENTS_MAX];
 };
 
-/* Reads all of it, and checks that every file is there and every program can be started. Ends the run with a line that says what is
- * wrong, and in which node, if it cannot be done as described. */
+/* Reads all of it, and checks that every file is there and every program can be started. Ends the run with a line that
+ * says what is wrong, and in which node, if it cannot be done as described. */
 void overlay_read(struct system *system, const struct dt *tree, const struct cpio *initrd, unsigned harts);

@@ -43,7 +43,7 @@ struct spec {
 
 static const char *spec_parse(struct spec *spec, const char *f)
 {
-    *spec = (struct spec){ 0 };
+    *spec = (struct spec){0};
     if (*f == '-') {
         spec->left = 1;
         f++;
@@ -83,7 +83,7 @@ static void spec_number(struct sink *s, const struct spec *spec, uint64_t value,
 
 void say_va(char *text, size_t bytes, const char *f, va_list arguments)
 {
-    struct sink s = { text, 0, bytes - 1 };
+    struct sink s = {text, 0, bytes - 1};
 
     while (*f != 0) {
         struct spec spec;

@@ -8,16 +8,11 @@ static const struct {
     unsigned width;
     enum mm_counter counter; /* MM_COUNTERS: faults and requests together */
 } column[] = {
-    { "faults", 9, MM_FAULTS },
-    { "spurious", 9, MM_FAULTS_SPURIOUS },
-    { "messages", 9, MM_COUNTERS },
-    { "transactions", 13, MM_TRANSACTIONS },
-    { "retries", 8, MM_RETRIES },
-    { "table writes", 13, MM_PT_WRITES },
-    { "batches", 9, MM_PT_BATCHES },
-    { "flushes", 8, MM_FLUSHES },
-    { "remote", 7, MM_REMOTE_FLUSHES },
-    { "zeroed", 8, MM_PAGES_ZEROED },
+    {"faults", 9, MM_FAULTS},         {"spurious", 9, MM_FAULTS_SPURIOUS},
+    {"messages", 9, MM_COUNTERS},     {"transactions", 13, MM_TRANSACTIONS},
+    {"retries", 8, MM_RETRIES},       {"table writes", 13, MM_PT_WRITES},
+    {"batches", 9, MM_PT_BATCHES},    {"flushes", 8, MM_FLUSHES},
+    {"remote", 7, MM_REMOTE_FLUSHES}, {"zeroed", 8, MM_PAGES_ZEROED},
 };
 #define COLUMNS (sizeof column / sizeof column[0])
 
@@ -37,8 +32,8 @@ static void print_row(const char *name, const uint64_t counter[MM_COUNTERS])
     print_cell(name, 6);
     for (unsigned i = 0; i < COLUMNS; i++) {
         char number[24];
-        uint64_t value = column[i].counter == MM_COUNTERS ? counter[MM_FAULTS] + counter[MM_REQUESTS]
-                                                         : counter[column[i].counter];
+        uint64_t value =
+            column[i].counter == MM_COUNTERS ? counter[MM_FAULTS] + counter[MM_REQUESTS] : counter[column[i].counter];
         say_to(number, sizeof number, "%lu", value);
         print_cell(number, column[i].width);
     }

@@ -1,5 +1,5 @@
-/* init's scratch range; see scratch.h. It lies under an entry of init's root table that the kernel has left empty, so that all
- * tables over it are init's own. One thread uses it. */
+/* init's scratch range; see scratch.h. It lies under an entry of init's root table that the kernel has left empty, so
+ * that all tables over it are init's own. One thread uses it. */
 #include "scratch.h"
 #include "finish.h"
 #include "memory.h"
@@ -33,8 +33,8 @@ void scratch_init(unsigned levels)
     base = index << (TN_PAGE_BITS + INDEX_BITS * (levels - 1));
     for (unsigned level = levels - 1; level > 0; level--) {
         table = memory_need(TN_PAGETABLE, level - 1, TN_PAGETABLE_BITS, "init", "its own tables");
-        struct tn_pt_run link = { .table = parent, .object = table, .first = (uint16_t)index, .count = 1,
-                                  .op = TN_PT_LINK };
+        struct tn_pt_run link = {
+            .table = parent, .object = table, .first = (uint16_t)index, .count = 1, .op = TN_PT_LINK};
         scratch_write(&link);
         parent = table;
         index = 0;
@@ -46,8 +46,13 @@ void *scratch_map(tn_cptr_t frame, uint64_t page, uint64_t pages, unsigned right
     if (pages > SCRATCH_PAGES - used_pages) {
         fail("init: no address left to map %lu pages at", pages);
     }
-    struct tn_pt_run map = { .table = table, .object = frame, .first = (uint16_t)used_pages, .count = (uint16_t)pages,
-                             .op = TN_PT_MAP, .rights = (uint8_t)rights, .page = page };
+    struct tn_pt_run map = {.table = table,
+                            .object = frame,
+                            .first = (uint16_t)used_pages,
+                            .count = (uint16_t)pages,
+                            .op = TN_PT_MAP,
+                            .rights = (uint8_t)rights,
+                            .page = page};
     scratch_write(&map);
     void *address = (void *)(base + used_pages * TN_PAGE_BYTES);
     used_pages += pages;

@@ -65,9 +65,9 @@ static tn_cptr_t space_table(struct space *s, unsigned level, uint64_t address)
     }
     tn_cptr_t cap = memory_need(TN_PAGETABLE, level, TN_PAGETABLE_BITS, s->where, "page tables");
     uint64_t index = base >> (TN_PAGE_BITS + INDEX_BITS * (level + 1)) & (TN_PT_ENTRIES - 1);
-    struct tn_pt_run link = { .table = parent, .object = cap, .first = (uint16_t)index, .count = 1, .op = TN_PT_LINK };
+    struct tn_pt_run link = {.table = parent, .object = cap, .first = (uint16_t)index, .count = 1, .op = TN_PT_LINK};
     scratch_write(&link);
-    s->table[s->tables++] = (struct table){ cap, level, base };
+    s->table[s->tables++] = (struct table){cap, level, base};
     return cap;
 }
 
@@ -76,15 +76,20 @@ static void space_map(struct space *s, uint64_t address, const struct image *ima
 {
     for (uint64_t i = 0; i < pages; i++, address += TN_PAGE_BYTES) {
         uint64_t index = address >> TN_PAGE_BITS & (TN_PT_ENTRIES - 1);
-        struct tn_pt_run map = { .table = space_table(s, 0, address), .object = image->frame, .first = (uint16_t)index,
-                                 .count = 1, .op = TN_PT_MAP, .rights = (uint8_t)rights, .page = page + i };
+        struct tn_pt_run map = {.table = space_table(s, 0, address),
+                                .object = image->frame,
+                                .first = (uint16_t)index,
+                                .count = 1,
+                                .op = TN_PT_MAP,
+                                .rights = (uint8_t)rights,
+                                .page = page + i};
         scratch_write(&map);
     }
 }
 
 static void space_make(struct space *s, const char *where, unsigned levels)
 {
-    *s = (struct space){ .where = where, .levels = levels };
+    *s = (struct space){.where = where, .levels = levels};
     s->root = memory_need(TN_PAGETABLE, levels - 1, TN_PAGETABLE_BITS, where, "page tables");
     s->vspace = memory_need(TN_VSPACE, 0, TN_VSPACE_BITS, where, "its address space");
     if (tn_vspace_set_root(s->vspace, s->root) != TN_OK) {
@@ -111,7 +116,7 @@ static void image_make(struct image *image, const char *where, const struct elf 
     while (1ull << bits < pages * TN_PAGE_BYTES) {
         bits++;
     }
-    *image = (struct image){ .pages = pages };
+    *image = (struct image){.pages = pages};
     image->frame = memory_need(TN_FRAME, bits, bits, where, "its program");
     image->memory = scratch_map(image->frame, 0, pages, TN_READ | TN_WRITE);
 }
@@ -173,7 +178,7 @@ static void give_share(const struct server_plan *plan, tn_cptr_t cnode, struct s
             break;
         }
         must(tn_cnode_move(cnode, TN_SERVER_FIRST_UNTYPED + i, untyped), plan->node, "its memory");
-        start->untyped[i] = (struct server_untyped){ paddr, bits };
+        start->untyped[i] = (struct server_untyped){paddr, bits};
         start->untyped_count++;
         left -= 1ull << bits;
     }

@@ -18,8 +18,9 @@ _Noreturn void watch_main(void);
 static const char *exception_name(uint64_t scause)
 {
     static const char *const names[] = {
-        [0] = "misaligned instruction", [1] = "access fault on instruction fetch", [2] = "illegal instruction",
-        [3] = "breakpoint",             [4] = "misaligned read",                   [5] = "access fault on read",
+        [0] = "misaligned instruction", [1] = "access fault on instruction fetch",
+        [2] = "illegal instruction",    [3] = "breakpoint",
+        [4] = "misaligned read",        [5] = "access fault on read",
         [6] = "misaligned write",       [7] = "access fault on write",
     };
 

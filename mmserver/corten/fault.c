@@ -112,8 +112,9 @@ enum ct_status ct_fault(struct ct_worker *w, struct ct_space *s, vaddr_t va, uns
     if (ct_likely((flags & CT_RIDE) && cover.level == 0 && frame.v)) {
         unsigned i = va_index(low, 0);
         uint64_t word = word_read(port_desc(cover.table), i);
+        unsigned stamp = word >> WORD_STAMP_SHIFT;
         bool wanted = !(pte_read(cover.table, i) & TN_PTE_V) && word_kind(word) == CT_ANON &&
-                      (word_rights(word) & rights) && !(word >> WORD_STAMP_SHIFT);
+                      (word_rights(word) & rights) && (stamp == 0 || !ct_stamp_pending(s, stamp));
         if (ct_likely(wanted && space_charge(w, s, 1) == CT_OK)) {
             ride(w, s, share, cover.table, i, word, frame);
             return CT_OK;
@@ -121,7 +122,6 @@ enum ct_status ct_fault(struct ct_worker *w, struct ct_space *s, vaddr_t va, uns
     }
     struct ct_cursor c;
     cursor_open(w, s, low, low + TN_PAGE_BYTES, &c);
-    c.top = cover.table;
-    c.top_level = cover.level;
+    ct_lock_rest(&c, cover); /* a leaf table may have come between the walk and the lock */
     return serve(&c, frame, rights, page);
 }

@@ -87,6 +87,11 @@ void ct_lock_gave_up(struct ct_worker *w, struct ct_space *s, struct ct_desc *d)
 void ct_lock_range(struct ct_cursor *c)
 {
     struct cover cover = cover_lock(c->worker, c->space, c->low, covering_level(c));
+    ct_lock_rest(c, cover);
+}
+
+void ct_lock_rest(struct ct_cursor *c, struct cover cover)
+{
     c->top = cover.table;
     c->top_level = cover.level;
     if (ct_config.protocol == CT_PROTOCOL_ADV && cover.level > 0)

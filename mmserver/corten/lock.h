@@ -1,7 +1,7 @@
 /* The two lock protocols behind one interface; how they work and why is told in lock.c.
  *
- * The covering table of a range is locked by inline code, since that is most of what a fault costs; what a range of many
- * tables needs more is in lock.c.
+ * The covering table of a range is locked by inline code, since that is most of what a fault costs; what a range of
+ * many tables needs more is in lock.c.
  */
 #pragma once
 #include <corten/cursor.h>
@@ -84,6 +84,9 @@ static inline void cover_unlock(struct ct_worker *w, paddr_t table)
 
 /* Locks c->low .. c->high of c->space; sets top and top_level. Spins. */
 void ct_lock_range(struct ct_cursor *c);
+
+/* The second half of it: the covering table is locked, what is below is not yet. */
+void ct_lock_rest(struct ct_cursor *c, struct cover cover);
 
 /* Unlocks everything that ct_lock_range() and ct_lock_new() locked and that is still linked. The batch is written. */
 void ct_unlock_range(struct ct_cursor *c);

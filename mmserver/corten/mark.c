@@ -111,19 +111,25 @@ static void mark_leaves(struct ct_cursor *c, paddr_t table, uint64_t low, uint64
     struct clear_run run = {0, 0};
     unsigned first = va_index(low, 0), end = va_index(high - 1, 0) + 1;
     uint64_t base = low - ((uint64_t)first << TN_PAGE_BITS);
+    uint64_t *words = desc_words(d);
     for (unsigned i = first; i < end; i++) {
-        uint64_t old;
+        uint64_t old = words ? words[i] : d->fill;
         if (pte_read(table, i) & TN_PTE_V) {
             ct_cursor_clears(c);
             clear_run_add(c, table, &run, i);
             if (ct_config.flush == CT_FLUSH_NOW)
                 ct_cursor_flush_range(c, base + ((uint64_t)i << TN_PAGE_BITS), base + ((i + 1ull) << TN_PAGE_BITS));
             old = c->stamp;
-        } else {
-            old = word_read(d, i);
+        } else if (ct_unlikely(word_kind(old) == CT_HELD)) {
             free_held(c, old);
         }
-        word_write(c, d, i, word | (old & WORD_STAMP_MASK));
+        old = word | (old & WORD_STAMP_MASK);
+        if (ct_likely(words)) {
+            words[i] = old;
+        } else {
+            word_write(c, d, i, old);
+            words = desc_words(d);
+        }
     }
     clear_run_flush(c, table, &run);
 }

@@ -13,7 +13,7 @@ needs() {
 build run test lint debug|gcc-riscv64-unknown-elf|riscv64-unknown-elf-gcc|12
 build run test lint debug|picolibc-riscv64-unknown-elf|/usr/lib/picolibc/riscv64-unknown-elf/picolibc.specs|
 run test debug|qemu-system-misc|qemu-system-riscv64|7.2
-run test debug|opensbi|/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin|
+run test debug|qemu-system-data|/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin|
 run test debug|device-tree-compiler|dtc|1.6
 run test debug|cpio|cpio|2.12
 run test debug|python3|/usr/bin/python3|3.9

@@ -53,6 +53,7 @@ static void test_refused(void)
 
     kt_space_new(&s);
     kt_probe_new(&p, &s, kt_main_hart);
+    const volatile uint64_t *view = kt_view(s.table[0]);
     kt_probe_start(&p, KT_LOAD, KT_VA(KT_DATA_INDEX), 0);
     REQUIRE_OK(kt_recv(p.ep, &p.msg, p.reply));
     kt_batch_clear();
@@ -61,7 +62,7 @@ static void test_refused(void)
     struct kt_msg m = {0};
     EXPECT_ERROR(pt_reply_recv(p.ep, &m, p.reply), TN_RANGE_ERROR);
     EXPECT_EQ(kt_batch()->failed_run, 1);
-    EXPECT_EQ(kt_view(s.table[0])[KT_DATA_INDEX], 0);
+    EXPECT_EQ(view[KT_DATA_INDEX], 0);
     kt_settle(kt_main_hart);
     EXPECT_ERROR(kt_nb_recv(p.ep, &m, 0), TN_WOULD_BLOCK); /* it has not been resumed */
     kt_batch()->runs = 1;

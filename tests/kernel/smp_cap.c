@@ -2,7 +2,7 @@
 #include "kt.h"
 
 #define HARTS_MAX 8
-#define ROUNDS 60
+#define ROUNDS 16 /* each waits for all harts several times */
 
 static unsigned storm_harts(void)
 {
@@ -122,7 +122,7 @@ static void test_shared_cnode(void)
 /* arg[0]: one Untyped, revoked and retyped by all. */
 static void revoker(struct kt_thread *t)
 {
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 40; i++) {
         int error = kt_retype(t->arg[0], TN_FRAME, 12, KT_ROOT, (uint32_t)(t->arg[1] + t->arg[3]), 1);
         if (error != TN_OK && error != TN_NOT_ENOUGH_MEMORY && error != TN_DELETE_FIRST)
             EXPECT_OK(error);
@@ -169,7 +169,7 @@ static void test_lookup_race(void)
 
     for (unsigned i = 0; i < n; i++)
         t[i] = kt_spawn(i, looker, cnode, 0);
-    for (unsigned round = 0; round < 100; round++) {
+    for (unsigned round = 0; round < 30; round++) {
         REQUIRE_OK(kt_retype(untyped, TN_CNODE, 2, KT_ROOT, cnode, 1));
         REQUIRE_OK(INV(cnode, TN_CNODE_COPY, 3, ntfn, TN_WRITE));
         kt_sleep_ticks(kt_ticks_ms(1) / 8);
@@ -199,7 +199,7 @@ static void test_pt_revoke_race(void)
 {
     tn_cptr_t table = kt_object(TN_PAGETABLE, 0), untyped = kt_object(TN_UNTYPED, 15);
     const volatile uint64_t *view = kt_view(table);
-    uint32_t frame = kt_slot();
+    uint32_t frame = kt_slot(), object = kt_slot();
     struct kt_thread *t[HARTS_MAX];
     unsigned n = storm_harts();
 
@@ -210,12 +210,12 @@ static void test_pt_revoke_race(void)
         t[i]->arg[3] = i;
         kt_thread_start(t[i]);
     }
-    for (unsigned round = 0; round < 40; round++) {
+    for (unsigned round = 0; round < 20; round++) {
         kt_case(round);
         REQUIRE_OK(kt_retype(untyped, TN_FRAME, 15, KT_ROOT, frame, 1));
         kt_sleep_ticks(kt_ticks_ms(1) / 4);
         REQUIRE_OK(INV(KT_ROOT, TN_CNODE_REVOKE, untyped));
-        REQUIRE_OK(kt_retype(untyped, TN_NOTIFICATION, 0, KT_ROOT, frame, 1)); /* the memory is a kernel object now */
+        REQUIRE_OK(kt_retype(untyped, TN_NOTIFICATION, 0, KT_ROOT, object, 1)); /* the memory is a kernel object now */
         for (unsigned i = 0; i < 512; i++)
             if (!EXPECT_EQ(view[i], 0)) /* and nobody has it mapped */
                 break;
@@ -240,7 +240,7 @@ static void thread_maker(struct kt_thread *t)
     uint32_t slot = (uint32_t)(t->arg[1] + t->arg[3]);
     uint64_t state = kt_test_seed + t->index;
 
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < 12; i++) {
         REQUIRE_OK(kt_retype(t->arg[2], TN_TCB, 0, KT_ROOT, slot, 1));
         REQUIRE_OK(INV(slot, TN_TCB_SET_SPACE, KT_ROOT, TN_INIT_VSPACE, 0));
         REQUIRE_OK(INV(slot, TN_TCB_SET_AFFINITY, kt_random(&state) % kt_harts));

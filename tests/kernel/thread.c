@@ -12,7 +12,7 @@
 #define EXTRA_THREADS (KT_HARTS_MAX + 1) /* settle threads and watchdog */
 #define WAKE_BIT 1
 #define TIMER_BIT 2
-#define JOIN_MS 30000
+#define JOIN_MS 90000 /* how long to wait for threads: longer than any test takes on a busy machine */
 
 struct kt_thread kt_main_thread;
 unsigned kt_prio_max;

@@ -1,6 +1,6 @@
 /* Fault messages: a Call that the kernel composes from the faulting thread to its fault handler (Endpoint or Gate).
  *
- * The badge is the thread's own (TN_TCB_SET_BADGE) or else the handler capability's. A reply with label 0 resumes the
+ * The badge is the handler capability's, or if it has none the thread's own (TN_TCB_SET_BADGE). A reply with label 0 resumes the
  * thread: at the same instruction, or at MR0 where the reply has a word (USER_EXCEPTION, BREAKPOINT, UNKNOWN_SYSCALL).
  * Any other label leaves it inactive. A thread without a handler becomes inactive.
  */

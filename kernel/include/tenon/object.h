@@ -29,7 +29,7 @@ enum tn_object {
 
 /* log2 of an object's size in bytes. Objects are aligned to their size. `size_bits` of a retype means:
  *   UNTYPED, FRAME   log2 of the bytes (Frame: at least 12)
- *   CNODE, GATE      log2 of the number of slots (CNode) or harts (Gate); the object has 32 bytes a slot
+ *   CNODE, GATE      log2 of the number of slots, at least 1 (Gate: at least as many as harts); 32 bytes a slot
  *   PAGETABLE        the level, 0 = its leaves are 4 KiB pages; the root's is tn_bootinfo.levels - 1
  *   all others       0 */
 #define TN_SLOT_BITS 5

@@ -2,8 +2,9 @@
  *
  * init (apps/init/server_make.c) makes the server's CNode, VSpace, the table that covers its lowest 512 GiB, the image
  * with its tables, and one thread; it moves the server's share of Untyped memory into the server's CNode. Everything
- * else the server makes out of that share: its tables, workers, endpoints, the Gate. When it serves it sends one message
- * (enum server_label) on TN_SERVER_READY; SERVER_READY carries the administrator's Gate (badge 0) as its capability.
+ * else the server makes out of that share: its tables, workers, endpoints, the Gate. When it serves it sends one
+ * message (enum server_label) on TN_SERVER_READY; SERVER_READY carries the administrator's Gate (badge 0) as its
+ * capability.
  */
 #pragma once
 #include <stdint.h>
@@ -12,13 +13,13 @@
 
 /* Slots of the server's root CNode at its start. All that are not named are empty. */
 enum tn_server_slot {
-    TN_SERVER_CNODE = 1,   /* the root CNode itself, of 2^server_start.cnode_bits slots */
+    TN_SERVER_CNODE = 1, /* the root CNode itself, of 2^server_start.cnode_bits slots */
     TN_SERVER_VSPACE = 2,
-    TN_SERVER_TCB = 3,     /* first thread, on hart 0; it becomes that hart's worker */
-    TN_SERVER_TABLE = 4,   /* PageTable of level 2 covering addresses 0 .. 512 GiB - 1 (with three levels: the root) */
-    TN_SERVER_INITRD = 5,  /* Frame with the initrd, from its first page on; READ */
-    TN_SERVER_FAULT = 6,   /* Endpoint: fault handler of the server's threads */
-    TN_SERVER_READY = 7,   /* Endpoint, WRITE and GRANT: for the one message at the start */
+    TN_SERVER_TCB = 3,    /* first thread, on hart 0; it becomes that hart's worker */
+    TN_SERVER_TABLE = 4,  /* PageTable of level 2 covering addresses 0 .. 512 GiB - 1 (with three levels: the root) */
+    TN_SERVER_INITRD = 5, /* Frame with the initrd, from its first page on; READ */
+    TN_SERVER_FAULT = 6,  /* Endpoint: fault handler of the server's threads */
+    TN_SERVER_READY = 7,  /* Endpoint, WRITE and GRANT: for the one message at the start */
     TN_SERVER_FIRST_UNTYPED = 16,
     TN_SERVER_FIRST_FREE = TN_SERVER_FIRST_UNTYPED + 64,
 };
@@ -33,10 +34,10 @@ enum tn_server_slot {
 #define TN_SERVER_IPC_BUFFER 0x3800010000ull /* of the first thread: TN_SERVER_IPC_PAGES */
 #define TN_SERVER_STACK_TOP 0x3800040000ull  /* of the first thread: TN_SERVER_STACK_PAGES below it */
 #define TN_SERVER_INITRD_BASE 0x3a00000000ull
-#define TN_SERVER_DESCS 0x3c00000000ull      /* descriptor of the table at p: at TN_SERVER_DESCS + p / 64 */
-#define TN_SERVER_LINKS 0x3c40000000ull      /* free-list link of the table at p: at TN_SERVER_LINKS + p / 512 */
-#define TN_SERVER_PADDR_END 0x1000000000ull  /* physical memory must end below: 64 GiB */
-#define TN_SERVER_IPC_PAGES 4u               /* message page and three pages of batch */
+#define TN_SERVER_DESCS 0x3c00000000ull     /* descriptor of the table at p: at TN_SERVER_DESCS + p / 64 */
+#define TN_SERVER_LINKS 0x3c40000000ull     /* free-list link of the table at p: at TN_SERVER_LINKS + p / 512 */
+#define TN_SERVER_PADDR_END 0x1000000000ull /* physical memory must end below: 64 GiB */
+#define TN_SERVER_IPC_PAGES 4u              /* message page and three pages of batch */
 #define TN_SERVER_STACK_PAGES 8u
 
 /* Priorities of a system: init above the workers, workers above every client. */
@@ -50,8 +51,9 @@ enum server_flush { SERVER_FLUSH_LAZY = 0, SERVER_FLUSH_NOW = 1 };
 
 /* Labels of the message on TN_SERVER_READY. */
 enum server_label {
-    SERVER_READY = 1,  /* one capability: the administrator's Gate */
-    SERVER_FAILED = 2, /* MR0 enum server_failure, MR1 bytes of the share not used then (NO_MEMORY), or the check (BAD_START) */
+    SERVER_READY = 1, /* one capability: the administrator's Gate */
+    SERVER_FAILED =
+        2, /* MR0 enum server_failure, MR1 bytes of the share not used then (NO_MEMORY), or the check (BAD_START) */
 };
 enum server_failure {
     SERVER_NO_MEMORY = 1, /* the share is too small to start with */
@@ -67,12 +69,12 @@ struct server_untyped { /* capability: slot TN_SERVER_FIRST_UNTYPED + index; not
 
 struct server_start {
     uint64_t magic;
-    uint32_t harts;       /* their indexes are 0 .. harts - 1 */
-    uint32_t levels;      /* 3, 4 or 5 */
+    uint32_t harts;  /* their indexes are 0 .. harts - 1 */
+    uint32_t levels; /* 3, 4 or 5 */
     uint64_t timebase_hz;
     uint64_t initrd_bytes; /* 0: none */
-    uint32_t protocol;    /* enum server_protocol */
-    uint32_t flush;       /* enum server_flush */
+    uint32_t protocol;     /* enum server_protocol */
+    uint32_t flush;        /* enum server_flush */
     uint32_t cnode_bits;
     uint32_t untyped_count;
     struct server_untyped untyped[TN_SERVER_UNTYPED_MAX];
@@ -83,7 +85,7 @@ _Static_assert(sizeof(struct server_start) <= 4096, "one page");
  * own tables and for splitting memory for kernel objects. */
 static inline uint32_t server_cnode_bits(uint64_t share_bytes, uint32_t harts)
 {
-    uint64_t slots = TN_SERVER_FIRST_FREE + 3072 + 4ull * harts + 3 * (share_bytes >> 21);
+    uint64_t slots = TN_SERVER_FIRST_FREE + 3072 + 24ull * harts + 3 * (share_bytes >> 21);
     uint32_t bits = 12;
 
     while (1ull << bits < slots) {

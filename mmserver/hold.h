@@ -1,0 +1,8 @@
+/* Callers that get no answer: threads of a client that is ending, which wait in a Reply object until they are stopped.
+ */
+#pragma once
+#include "worker.h"
+
+/* The caller behind w->reply, a thread of client `id`, which is ENDING, is left waiting, and the worker gets another
+ * Reply object. The answer for it: none; or, where the worker's spare objects are all in use, -ESRCH. */
+void hold_caller(struct worker *w, uint32_t id, struct answer *a);

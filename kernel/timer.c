@@ -78,7 +78,7 @@ status_t timer_arm(struct notification *n, uint64_t deadline, uint64_t badge)
     status_t status = TN_NOT_ENOUGH_MEMORY;
     spin_lock(&h->timer_lock, RANK_TIMER);
     if (n->timer_hart != 0) {
-        status = TN_ILLEGAL_OPERATION; /* another hart armed it since we cancelled */
+        status = STATUS_RESTART; /* another hart armed it since we cancelled: the call starts again */
     } else if (h->timer_count < TIMERS_PER_HART &&
                compare_exchange_relaxed(&n->timer_hart, 0, h->index + 1)) {
         n->deadline = deadline;

@@ -5,7 +5,7 @@
 struct notification;
 
 uint64_t timer_now(void);
-/* Arms the notification on this hart. NOT_ENOUGH_MEMORY: TIMERS_PER_HART are armed here. */
+/* Arms the notification on this hart. NOT_ENOUGH_MEMORY: TIMERS_PER_HART are armed here. STATUS_RESTART: it is armed. */
 status_t timer_arm(struct notification *n, uint64_t deadline, uint64_t badge);
 /* Whether the notification could be armed on this hart once its old deadline is cancelled. */
 bool timer_room(const struct notification *n);

@@ -4,5 +4,6 @@
 #include <boot/elf.h>
 
 /* Copies every segment, with its own rights, and leaves zeros and demand-zero memory behind the file's part. 0, or
- * -errno: -ENOEXEC  a segment is writable and executable, or not readable        -ENOMEM  memory or quota */
+ *   -ENOEXEC  a segment is writable and executable, or not readable
+ *   -ENOMEM   memory or quota */
 int64_t elf_load(struct worker *w, struct client *c, const struct elf *elf);

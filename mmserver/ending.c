@@ -8,11 +8,12 @@
  *  2. halt    suspend every thread there is, so that the client does no more than it must. One that waits for an answer
  *             is taken out of that worker's Reply object by the kernel.
  *  3. quiet   wait until no worker's `serving` names the client. Each worker sets its mark, then (full fence) looks at
- * the state; the winner changes the state, then (full fence) looks at the marks. So either the worker sees ENDING, or
- * the winner sees the mark: after this step no request of the client runs, and none will. No worker waits inside a
- * request, so this ends; nothing is waited for in a loop: it is looked at once a step. A page-table write that still
- * rides on a worker's reply is awaited by the core before the table goes. stop    suspend every thread once more: a
- * request under way in step 2 may have made or resumed one.
+ *             the state; the winner changes the state, then (full fence) looks at the marks. So either the worker sees
+ *             ENDING, or the winner sees the mark: after this step no request of the client runs, and none will. No
+ *             worker waits inside a request, so this ends; nothing is waited for in a loop: it is looked at once a
+ *             step. A page-table write that still rides on a worker's reply is awaited by the core before the table
+ *             goes.
+ *     stop    suspend every thread once more: a request under way in step 2 may have made or resumed one.
  *  4. empty   the core takes back frames, tables and metadata, a bounded piece a step, flushing while the VSpace lives.
  *  5. revoke  the client's Untyped: TCBs, notifications, CNodes and VSpace go; no hart walks the root table any more.
  *  6. free    root table, IPC buffers' frames, records of threads, the Untyped itself.

@@ -1,13 +1,13 @@
-/* The pool of 4 KiB frames behind the workers' stocks: chunks of 2 MiB, mapped in the server's linear map by one leaf.
- */
+/* The pool of 4 KiB frames behind the workers' stocks: chunks of 2 MiB, mapped in the server's linear map by one
+ * leaf. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 #include <corten/types.h>
 #include <tenon/message.h>
 
-/* Room for chunks at physical addresses low .. high - 1; takes the first. 0: too little memory. `ipc` is the caller's.
- */
+/* Room for chunks at physical addresses low .. high - 1; takes the first. 0: too little memory. `ipc` is the
+ * caller's. */
 int frames_init(struct tn_ipc_buffer *ipc, uint64_t low, uint64_t high);
 
 /* At the start, by one thread: zeroed memory in one physical piece, a multiple of 64 bytes long, aligned to 64 (to 4

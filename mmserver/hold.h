@@ -1,5 +1,5 @@
-/* Callers that get no answer: threads of a client that is ending, which wait in a Reply object until they are stopped.
- */
+/* Callers that get no answer: threads of a client that is ending, which wait in a Reply object until they are
+ * stopped. */
 #pragma once
 #include "worker.h"
 

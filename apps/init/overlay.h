@@ -4,8 +4,8 @@
  *         server0: memserver@0 {
  *             compatible = "tenon,memserver";
  *             program = "mmserver";                       file in the initrd
- *             protocol = "adv";                           or "rw"; absent: adv; boot argument mm=user-adv|user-rw goes
- * before flush = "lazy";                             or "now"; absent: lazy; boot argument flush= goes before
+ *             protocol = "adv";                           or "rw"; absent: adv; mm=user-adv|user-rw goes before
+ *             flush = "lazy";                             or "now"; absent: lazy; flush=lazy|now goes before
  *             memory-bytes = /bits/ 64 <0x10000000>;      absent, for one server: all that is left
  *             client@0 {
  *                 compatible = "tenon,client";
@@ -21,8 +21,9 @@
  *         };
  *     }; };
  *
- * Clients are started, counted and reported in the order of their unit addresses (the number behind the @,
- * hexadecimal). Nodes with status = "disabled" are left out. Anything else is refused.
+ * mm= and flush= are boot arguments (/chosen/bootargs). Clients are started, counted and reported in the order of their
+ * unit addresses (the number behind the @, hexadecimal). Nodes with status = "disabled" are left out. Anything else is
+ * refused.
  */
 #pragma once
 #include <boot/cpio.h>

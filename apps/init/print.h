@@ -1,5 +1,5 @@
-/* init's output: a small printf on the kernel's console. No buffer is kept between calls, so threads may print at once.
- */
+/* init's output: a small printf on the kernel's console. No buffer is kept between calls, so threads may print at
+ * once. */
 #pragma once
 #include <stdarg.h>
 #include <stddef.h>

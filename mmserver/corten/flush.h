@@ -3,28 +3,23 @@
  * Why lazy flushing is sound. A client may reach a page it unmapped through a translation that is still in some TLB;
  * that is accepted, but two things must never happen:
  *
- * 1. The frame is used for anything else. Freed frames stand in the worker's limbo with the space's `started` number g
- * read
- *    after their entries were cleared (full fence between). A flush of the whole space takes n = started++ first and,
- *    when it is over, raises `done` to n + 1. If done > g, a flush with n >= g is over; its increment came after the
- *    reading of g in the order of `started`, so (fence here; port_flush orders the flusher's side) it began after the
- *    entries were cleared and left no translation made from them. Only then does a frame go from limbo to the stock.
- *    The same holds for tables (epoch.h), which must moreover be flushed as a whole: a flush of an address need not
- *    drop links.
+ * 1. The frame is used for anything else. Freed frames stand in the worker's limbo with the space's `started` number g,
+ *    read after their entries were cleared (full fence between). A flush of the whole space takes n = started++ first
+ *    and, when it is over, raises `done` to n + 1. If done > g, a flush with n >= g is over; its increment came after
+ *    the reading of g in the order of `started`, so (fence here; port_flush orders the flusher's side) it began after
+ *    the entries were cleared and left no translation made from them. Only then does a frame go from limbo to the
+ *    stock. The same holds for tables (epoch.h), for which only a flush of everything counts: a flush of addresses
+ *    need not drop cached links.
  *
  * 2. The same address, mapped again, still shows the old frame. So an entry that was cleared and not flushed is
- * remembered
- *    where its next user must look: the word that it gets carries a *stamp*, 1 + g mod 1023. Words keep their stamp
- *    when they are marked, pushed down (as `fill` of the new table) or protected. Who is about to make an entry valid
- *    checks the stamp, and if the flush is not done, flushes first, with the table locked. Stamps wrap: an old one may
- *    look pending again, which costs one flush too many; one that is pending is always seen, since g lies in done ..
- *    started. The stamp is written before the entries are really cleared (they are in the batch), so the transaction
- *    looks at `started` again before it unlocks, entries written, full fence between: where a flush has started
- *    meanwhile, it flushes once more itself. Whoever removes a table stamps the entry it stood under, since links are
- *    cached as well.
- *
- *    Within the transaction that cleared the entry neither is known yet: it writes its batch and flushes before it
- *    maps there.
+ *    remembered where its next user must look: the word that it gets carries a *stamp*, 1 + g mod 1023. Words keep
+ *    their stamp when they are marked, pushed down (as `fill` of the new table) or protected. Who is about to make an
+ *    entry valid checks the stamp, and if the flush is not done, flushes first, with the table locked. Stamps wrap: an
+ *    old one may look pending again, which costs one flush too many; one that is pending is always seen, since g lies
+ *    in done .. started. Whoever removes a table stamps the entry it stood under, since links are cached as well.
+ *    The stamp is written before the entries are really cleared (they are in the batch), so the transaction looks at
+ *    `started` again before it unlocks, entries written, full fence between: where a flush has started meanwhile, it
+ *    flushes once more itself. Should the same transaction map there again, it writes its batch and flushes first.
  *
  * Policy NOW flushes before it unlocks, so there are no stamps and frames leave limbo with the transaction.
  * Loss of rights (protect, CT_HELD) is flushed before unlocking under both policies: clients rely on it.

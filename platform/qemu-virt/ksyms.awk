@@ -4,6 +4,7 @@
 #     struct { uint64_t address; const char *name; } kernel_symbols[];    sorted by address
 #
 # in section .ksyms. Text symbols only (nm's t, T, w, W).
+BEGIN { count = 0 }
 $2 ~ /^[tTwW]$/ && $3 !~ /^[.$]/ {
     addresses[count] = $1
     names[count++] = $3

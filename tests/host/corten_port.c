@@ -23,6 +23,7 @@
 
 struct port_layout port_layout;
 uint64_t port_writes, port_flushes;
+void (*port_before_write)(void);
 
 static unsigned char *memory;
 static unsigned char *descs;
@@ -72,7 +73,7 @@ static void *map_memory(size_t bytes)
     return p;
 }
 
-/*--- A machine --------------------------------------------------------------------------------------------------------*/
+/*--- A machine ---*/
 
 static void pools_reset(void)
 {
@@ -171,7 +172,7 @@ void port_check_nothing_lost(void)
     CHECK(tables == table_fresh, tables, table_fresh);
 }
 
-/*--- Memory -----------------------------------------------------------------------------------------------------------*/
+/*--- Memory ---*/
 
 void port_limit(uint64_t frames, uint64_t tables)
 {
@@ -274,7 +275,7 @@ tn_cptr_t port_borrowed_cap(paddr_t frame, unsigned rights, uint64_t *page)
     return (rights & TN_WRITE) ? 0 : BORROWED_CAP;
 }
 
-/*--- Entries ----------------------------------------------------------------------------------------------------------*/
+/*--- Entries ---*/
 
 /* Rights that a Frame capability gives, where it begins, how many pages it has. */
 static unsigned frame_cap(tn_cptr_t cap, uint64_t *base, uint64_t *count)
@@ -373,6 +374,11 @@ static void write_entry(const struct tn_pt_run *run, uint64_t *words, unsigned k
 void port_pt_write(unsigned worker, struct tn_pt_batch *batch)
 {
     CHECK((uint64_t *)batch == batches[worker], worker, 0);
+    if (port_before_write) {
+        void (*once)(void) = port_before_write;
+        port_before_write = NULL;
+        once();
+    }
     CHECK(batch->runs >= 1 && batch->runs <= TN_PT_RUNS_MAX, batch->runs, 0);
     for (uint32_t r = 0; r < batch->runs; r++) {
         const struct tn_pt_run *run = &batch->run[r];

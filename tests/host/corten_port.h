@@ -35,6 +35,9 @@ void port_fail_from(uint64_t n);
 /* The kernel writes what rides on the worker's reply (TN_SYS_PT_REPLY_RECV). */
 void port_reply(struct ct_worker *w);
 
+/* Called once, before the next batch is written: what others may do at the worst moment. NULL: nothing. */
+extern void (*port_before_write)(void);
+
 /* Calls so far. */
 extern uint64_t port_writes, port_flushes;
 

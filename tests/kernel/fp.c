@@ -151,6 +151,22 @@ static void test_fresh(void)
     }
 }
 
+/* WRITE_REGS begins a thread anew: its floating-point state is gone as well. */
+static void test_write_regs(void)
+{
+    struct kt_thread *t = fp_spawn(kt_harts - 1, 100000000, 1, 1);
+
+    kt_sleep_ticks(kt_ticks_ms(3));
+    EXPECT_OK(INV0(t->tcb, TN_TCB_SUSPEND));
+    t->fn = read_initial;
+    EXPECT_OK(INV(t->tcb, TN_TCB_WRITE_REGS, (uint64_t)kt_thread_entry, (uint64_t)t->stack_top, (uint64_t)t->tls,
+                  (uint64_t)t));
+    EXPECT_OK(INV0(t->tcb, TN_TCB_RESUME));
+    kt_join(t);
+    EXPECT_EQ(t->result[0], 0);
+    EXPECT_EQ(t->result[1], 0);
+}
+
 /* The state of a deleted thread does not come back in the next one that stands in its memory. */
 static void test_reused_tcb(void)
 {
@@ -220,6 +236,7 @@ const struct kt_test fp_tests[] = {
     {"fp.migration", test_migration, 2},
     {"fp.suspension", test_suspension, 0},
     {"fp.fresh", test_fresh, 0},
+    {"fp.write_regs", test_write_regs, 0},
     {"fp.reused_tcb", test_reused_tcb, 0},
     {"fp.calls", test_calls, 0},
     {NULL, NULL, 0},

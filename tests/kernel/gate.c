@@ -102,8 +102,38 @@ static void test_errors(void)
     EXPECT_ERROR(INV(gate, TN_GATE_SET, 0, kt_slot()), TN_FAILED_LOOKUP);
     EXPECT_ERROR(INV(gate, TN_GATE_SET, 0, KT_UNTYPED), TN_INVALID_CAPABILITY);
     EXPECT_ERROR(INV(gate, TN_GATE_SET, 0, gate), TN_INVALID_CAPABILITY);
+    EXPECT_REFUSED(INV(gate, TN_GATE_SET, 0, kt_mint(ep, TN_RIGHTS_ALL, 9))); /* badged */
+    EXPECT_REFUSED(INV(gate, TN_GATE_SET, 0, kt_copy(ep, TN_READ | TN_GRANT)));
+    EXPECT_REFUSED(INV(gate, TN_GATE_SET, 0, kt_copy(ep, TN_READ | TN_WRITE)));
+    EXPECT_OK(INV(gate, TN_GATE_SET, 0, kt_copy(ep, TN_WRITE | TN_GRANT)));
     EXPECT_ERROR(INV(gate, TN_GATE_SET, 0), TN_TRUNCATED_MESSAGE);
     EXPECT_ERROR(kt_call1(kt_copy(gate, TN_READ), 1, 1, NULL), TN_INVALID_CAPABILITY);
+}
+
+static void label_of_set(struct kt_thread *t)
+{
+    struct kt_msg m = {.info = tn_info(TN_GATE_SET, 0, 2), .mr = {t->arg[2], 0}};
+
+    t->result[0] = (uint64_t)kt_call(t->arg[0], &m);
+    t->result[1] = tn_info_label(m.info);
+}
+
+/* A client's message with the label of TN_GATE_SET is a message: without READ nobody sets the gate up. */
+static void test_client_label(void)
+{
+    tn_cptr_t gate = gate_new(), ep = kt_object(TN_ENDPOINT, 0);
+
+    EXPECT_OK(INV(gate, TN_GATE_SET, kt_main_hart, ep));
+    struct kt_thread *server = echo_spawn(kt_main_hart, ep);
+    struct kt_thread *client = kt_thread_new(kt_main_hart, label_of_set);
+    client->arg[0] = kt_mint(gate, TN_WRITE | TN_GRANT, 3);
+    client->arg[2] = kt_main_hart;
+    kt_thread_start(client);
+    kt_join(client);
+    EXPECT_OK((int)client->result[0]);
+    EXPECT_EQ(client->result[1], TN_GATE_SET + 1);
+    EXPECT_EQ(server->count, 1);
+    echo_stop(server);
 }
 
 /* The endpoint goes: the gate forgets it, and does not reach whatever stands in its memory afterwards. */
@@ -171,6 +201,7 @@ const struct kt_test gate_tests[] = {
     {"gate.local_endpoint", test_local_endpoint, 0},
     {"gate.follows_thread", test_follows_thread, 2},
     {"gate.empty_slot", test_empty_slot, 0},
+    {"gate.client_label", test_client_label, 0},
     {"gate.errors", test_errors, 0},
     {"gate.endpoint_deleted", test_endpoint_deleted, 0},
     {"gate.gate_deleted", test_gate_deleted, 0},

@@ -197,9 +197,11 @@ static void attack_tend(struct attack *a, unsigned hart)
         EXPECT_OK(INV(t->tcb, TN_TCB_SET_BUFFER, kt_slot_buffers, t->index * KT_BUFFER_PAGES, KT_BUFFER_PAGES));
         EXPECT_OK(INV(t->tcb, TN_TCB_SET_AFFINITY, hart));
         EXPECT_OK(INV(t->tcb, TN_TCB_SET_PRIORITY, KT_PRIO_LOW));
-        if (!kt_is_done(t))
-            EXPECT_OK(INV(t->tcb, TN_TCB_WRITE_REGS, (uint64_t)kt_thread_entry, (uint64_t)t->stack_top, (uint64_t)t->tls,
-                          (uint64_t)t));
+        if (!kt_is_done(t)) { /* a peer may have resumed it since */
+            int error = INV(t->tcb, TN_TCB_WRITE_REGS, (uint64_t)kt_thread_entry, (uint64_t)t->stack_top,
+                            (uint64_t)t->tls, (uint64_t)t);
+            EXPECT_EITHER(error, TN_OK, TN_ILLEGAL_OPERATION);
+        }
         EXPECT_OK(INV0(t->tcb, TN_TCB_RESUME));
     }
     a->last_count = count;

@@ -257,24 +257,28 @@ static void test_bad_pc(void)
     }
 }
 
-/* The first fault message's badge is the handler's, until the thread has one of its own. */
+/* The fault message's badge is the handler capability's; only where that has none is it the thread's own, so that nobody who
+ * was given a badged capability can send under another badge. */
 static void test_badge(void)
 {
-    struct kt_space space;
-    struct kt_probe probe;
-    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), handler = kt_mint(ep, TN_RIGHTS_ALL, 0x51);
-    struct kt_msg m = {0};
+    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), badged = kt_mint(ep, TN_RIGHTS_ALL, 0x51);
 
-    kt_space_new(&space);
-    kt_probe_new_handled(&probe, &space, kt_main_hart, handler);
-    kt_probe_start(&probe, KT_LOAD, 0x77000, 0);
-    EXPECT_OK(kt_recv(ep, &m, probe.reply));
-    EXPECT_EQ(m.badge, 0x51);
-    EXPECT_OK(INV(probe.tcb, TN_TCB_SET_BADGE, 0x7700000088ull));
-    EXPECT_OK(kt_reply1(probe.reply, 0, 0)); /* tries again, faults again */
-    EXPECT_OK(kt_recv(ep, &m, probe.reply));
-    EXPECT_EQ(m.badge, 0x7700000088ull);
-    EXPECT_OK(kt_reply1(probe.reply, 1, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        struct kt_space space;
+        struct kt_probe probe;
+        struct kt_msg m = {0};
+        kt_case(i);
+        kt_space_new(&space);
+        kt_probe_new_handled(&probe, &space, kt_main_hart, i == 0 ? badged : ep);
+        kt_probe_start(&probe, KT_LOAD, 0x77000, 0);
+        EXPECT_OK(kt_recv(ep, &m, probe.reply));
+        EXPECT_EQ(m.badge, i == 0 ? 0x51 : 0);
+        EXPECT_OK(INV(probe.tcb, TN_TCB_SET_BADGE, 0x7700000088ull));
+        EXPECT_OK(kt_reply1(probe.reply, 0, 0)); /* tries again, faults again */
+        EXPECT_OK(kt_recv(ep, &m, probe.reply));
+        EXPECT_EQ(m.badge, i == 0 ? 0x51 : 0x7700000088ull);
+        EXPECT_OK(kt_reply1(probe.reply, 1, 0));
+    }
 }
 
 const struct kt_test tcb_tests[] = {

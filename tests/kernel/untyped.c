@@ -129,6 +129,8 @@ static void test_bad_arguments(void)
     EXPECT_EITHER(kt_retype(untyped, TN_FRAME, ~0ull, KT_ROOT, slot, 1), TN_RANGE_ERROR, TN_INVALID_ARGUMENT);
     EXPECT_EITHER(kt_retype(untyped, TN_CNODE, 25, KT_ROOT, slot, 1), TN_RANGE_ERROR, TN_INVALID_ARGUMENT);
     EXPECT_EITHER(kt_retype(untyped, TN_CNODE, 1ull << 32, KT_ROOT, slot, 1), TN_RANGE_ERROR, TN_INVALID_ARGUMENT);
+    EXPECT_EITHER(kt_retype(untyped, TN_CNODE, 0, KT_ROOT, slot, 1), TN_RANGE_ERROR, TN_INVALID_ARGUMENT);
+    EXPECT_EITHER(kt_retype(untyped, TN_GATE, 0, KT_ROOT, slot, 1), TN_RANGE_ERROR, TN_INVALID_ARGUMENT);
     EXPECT_EITHER(kt_retype(untyped, TN_GATE, 60, KT_ROOT, slot, 1), TN_RANGE_ERROR, TN_INVALID_ARGUMENT);
     EXPECT_EITHER(kt_retype(untyped, TN_PAGETABLE, kt_boot->levels, KT_ROOT, slot, 1), TN_RANGE_ERROR,
                   TN_INVALID_ARGUMENT);

@@ -28,7 +28,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -137,6 +137,9 @@ $(foreach app,$(notdir $(patsubst %/,%,$(wildcard apps/*/))),\
     $(eval $(call program,$(app),$(wildcard apps/$(app)/*.c apps/$(app)/*.S))))
 $(eval $(call program,mmserver,$(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)))
 $(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S)))
+# kbench stands in the kernel tests' frame, and measures as apps/bench does.
+$(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/bench/measure.c \
+    $(addprefix tests/kernel/,asm.S check.c devices.c mem.c ptwrite.c space.c thread.c)))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 
@@ -154,6 +157,7 @@ help:
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
 	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
+	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
@@ -236,10 +240,18 @@ system-test: both-builds
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 
+#--- Benchmarks --------------------------------------------------------------------------------------------------------
+# Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.
+BENCH  ?=#                run only benchmarks whose name contains this
+RECORD ?= 0#              1: write what was measured into tests/bench/expected.json
+.PHONY: bench
+bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
+
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench))
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1
 CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64

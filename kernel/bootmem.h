@@ -3,7 +3,7 @@
 #pragma once
 #include "types.h"
 
-void bootmem_init(void);                                /* after platform_init */
+void bootmem_init(void);                                 /* after platform_init */
 void *bootmem_alloc(uint64_t bytes, uint64_t alignment); /* zeroed, in the direct map; panics when there is none */
 /* Free ranges left, cut into naturally aligned powers of two of at least a page, largest first where possible.
  * Calls `take` for each; allocation is over afterwards. */

@@ -36,11 +36,11 @@ enum slot_kind {
 
 /* Letters: (r) read without lock, written under the CSpace lock in cap.c's order; others: CSpace lock. */
 struct slot {
-    uint64_t w0;            /* (r) 0: empty */
-    uint64_t w1;            /* (r) */
-    uint32_t prev, next;    /* neighbours in the derivation list, as slot references; 0: none */
-    uint32_t seq;           /* (r) odd while the slot is being written */
-    uint32_t kind;          /* enum slot_kind */
+    uint64_t w0;                               /* (r) 0: empty */
+    uint64_t w1;                               /* (r) */
+    uint32_t prev, next;                       /* neighbours in the derivation list, as slot references; 0: none */
+    uint32_t seq;                              /* (r) odd while the slot is being written */
+    uint32_t kind;                             /* enum slot_kind */
 } __attribute__((aligned(1 << TN_SLOT_BITS))); /* slot references count in these units */
 _Static_assert(sizeof(struct slot) == 1 << TN_SLOT_BITS, "ABI: size of a slot");
 

@@ -30,15 +30,15 @@ struct flush_request {
  * the request has been carried out when `done` has reached it. */
 struct ipi_box {
     struct spinlock lock;
-    uint32_t flush_count;       /* (b) */
-    uint64_t posted;            /* (b) */
-    struct tcb *wake_first;     /* (b) threads to make ready, linked by tcb.next, oldest first */
-    struct tcb *wake_last;      /* (b) */
-    struct hart_call *calls;    /* (b) */
-    bool flush_everything;      /* (b) */
-    bool fence_i;               /* (b) */
-    bool interrupted;           /* (b) a software interrupt was sent since the box was last emptied */
-    bool stop;                  /* atomic; another hart panicked */
+    uint32_t flush_count;                   /* (b) */
+    uint64_t posted;                        /* (b) */
+    struct tcb *wake_first;                 /* (b) threads to make ready, linked by tcb.next, oldest first */
+    struct tcb *wake_last;                  /* (b) */
+    struct hart_call *calls;                /* (b) */
+    bool flush_everything;                  /* (b) */
+    bool fence_i;                           /* (b) */
+    bool interrupted;                       /* (b) a software interrupt was sent since the box was last emptied */
+    bool stop;                              /* atomic; another hart panicked */
     struct flush_request flush[FLUSH_RING]; /* (b) */
     uint64_t done __attribute__((aligned(CACHE_LINE))); /* (o) release; pairs with: ipi_wait */
 };
@@ -51,22 +51,22 @@ struct event {
 };
 
 struct hart {
-    uint64_t kernel_sp;      /* top of the hart's one stack; trap.S starts there at every entry */
-    struct tcb *current;     /* (o) the thread that runs in user mode; NULL: idle */
-    uint64_t satp;           /* (o) what the CSR holds */
-    struct tcb *fp_owner;    /* whose state the FP registers hold; see fp.h */
-    uint64_t ready_bits;     /* bit p: ready[p] is not empty */
-    uint32_t index;          /* 0 .. harts - 1 */
-    bool resched;            /* a thread of higher priority became ready, or the slice is over */
+    uint64_t kernel_sp;   /* top of the hart's one stack; trap.S starts there at every entry */
+    struct tcb *current;  /* (o) the thread that runs in user mode; NULL: idle */
+    uint64_t satp;        /* (o) what the CSR holds */
+    struct tcb *fp_owner; /* whose state the FP registers hold; see fp.h */
+    uint64_t ready_bits;  /* bit p: ready[p] is not empty */
+    uint32_t index;       /* 0 .. harts - 1 */
+    bool resched;         /* a thread of higher priority became ready, or the slice is over */
     bool slice_armed;
-    uint32_t locks_held;     /* lockdep: bit = rank */
-    uint64_t check_next;     /* invariants.c: page to go on with */
-    uint64_t slice_end;      /* `time` at which the current slice ends, while slice_armed */
+    uint32_t locks_held; /* lockdep: bit = rank */
+    uint64_t check_next; /* invariants.c: page to go on with */
+    uint64_t slice_end;  /* `time` at which the current slice ends, while slice_armed */
     struct tcb *ready_first[TN_PRIORITIES];
     struct tcb *ready_last[TN_PRIORITIES];
 
-    uint64_t hartid;         /* (o) the firmware's number */
-    uint64_t online;         /* (o) atomic; 1 once the hart takes part. pairs with: main.c */
+    uint64_t hartid; /* (o) the firmware's number */
+    uint64_t online; /* (o) atomic; 1 once the hart takes part. pairs with: main.c */
     uint32_t event_next;
     struct event events[EVENT_RING]; /* (o) */
 
@@ -80,7 +80,7 @@ struct hart {
     uint8_t stack[KERNEL_STACK_BYTES] __attribute__((aligned(4096)));
 } __attribute__((aligned(4096)));
 
-extern struct hart *harts;    /* array of hart_count, from boot memory */
+extern struct hart *harts; /* array of hart_count, from boot memory */
 extern uint32_t hart_count;
 
 static inline struct hart *hart_self(void)

@@ -95,7 +95,7 @@ static inline struct reply *reply_for(const struct tcb *receiver)
 static inline bool attach_reply(struct reply *r, struct tcb *caller)
 {
     caller->reply = r;
-    store_release(&caller->state, THREAD_BLOCKED_REPLY); /* pairs with: tcb_stop, which then reads `reply` */
+    store_release(&caller->state, THREAD_BLOCKED_REPLY);       /* pairs with: tcb_stop, which then reads `reply` */
     return compare_exchange_acq_rel(&r->caller, NULL, caller); /* pairs with: reply_take, reply_cancel */
 }
 
@@ -144,7 +144,8 @@ static enum ipc_outcome send_refused(struct hart *h, struct tcb *t, struct endpo
 }
 
 /* hop 4: a receiver waits, so it gets the message and the hart. */
-enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uint64_t badge, uint32_t how, bool cspace_held)
+enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uint64_t badge, uint32_t how,
+                          bool cspace_held)
 {
     if (unlikely(!cspace_held && (how & SEND_GRANT) && !(how & SEND_FAULT) && ipc_has_caps(t)))
         return IPC_NEEDS_CSPACE;

@@ -16,7 +16,8 @@ enum ipc_outcome {
 };
 
 /* The current thread sends to `e`: `how` is SEND_CALL, SEND_BLOCK, SEND_GRANT, SEND_FAULT. */
-enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uint64_t badge, uint32_t how, bool cspace_held);
+enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uint64_t badge, uint32_t how,
+                          bool cspace_held);
 /* The current thread receives from `e`. Callers go into the Reply object that its a6 names. */
 enum ipc_outcome ipc_receive(struct hart *h, struct tcb *t, struct endpoint *e, bool block, bool cspace_held);
 /* Takes the caller out of a reply object and gives it the current thread's message. NULL: there was none. The caller

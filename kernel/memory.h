@@ -11,14 +11,14 @@
 struct tcb;
 
 enum page_type {
-    PAGE_NONE = 0,   /* no RAM, or the kernel's and the firmware's own */
+    PAGE_NONE = 0, /* no RAM, or the kernel's and the firmware's own */
     PAGE_UNTYPED,
     PAGE_OBJECT,
     PAGE_FRAME,
-    PAGE_TABLE = 8,  /* + level */
+    PAGE_TABLE = 8, /* + level */
 };
 
-void memory_init(void); /* boot: after bootmem_init */
+void memory_init(void);                /* boot: after bootmem_init */
 enum page_type memory_type(paddr_t p); /* PAGE_NONE outside RAM */
 /* The n-th page of RAM, counted from its beginning again and again. */
 paddr_t memory_page(uint64_t n);

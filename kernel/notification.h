@@ -7,13 +7,13 @@
 #include "endpoint.h"
 
 struct notification {
-    struct endpoint waiters;       /* its lock guards `bits` too; the queue holds receivers only */
+    struct endpoint waiters; /* its lock guards `bits` too; the queue holds receivers only */
     uint64_t bits;
     /* The deadline: guarded by timer_lock of the hart at whose heap it stands. */
-    uint64_t deadline;             /* in `time` ticks */
+    uint64_t deadline; /* in `time` ticks */
     uint64_t deadline_badge;
-    uint32_t timer_index;          /* position in the heap */
-    uint32_t timer_hart;           /* atomic; hart index + 1; 0: not armed */
+    uint32_t timer_index; /* position in the heap */
+    uint32_t timer_hart;  /* atomic; hart index + 1; 0: not armed */
     uint8_t pad[32];
 };
 _Static_assert(sizeof(struct notification) == 1 << TN_NOTIFICATION_BITS, "ABI");

@@ -14,12 +14,13 @@
 
 /* A run, decoded. */
 struct run {
-    pte_t *entry;       /* first entry */
-    pte_t value;        /* MAP, LINK, VIEW: the first entry's; MAP_LIST: the entry of the Frame's page 0; PROTECT: permissions */
-    uint64_t step;      /* MAP: from one entry's value to the next's */
-    uint64_t limit;     /* MAP_LIST, PROTECT: pages of the Frame */
-    paddr_t frame;      /* PROTECT: the Frame that grants rights */
-    uint64_t grants;    /* PROTECT: permission bits that it grants; 0: none */
+    pte_t *entry; /* first entry */
+    pte_t
+        value; /* MAP, LINK, VIEW: the first entry's; MAP_LIST: the entry of the Frame's page 0; PROTECT: permissions */
+    uint64_t step;   /* MAP: from one entry's value to the next's */
+    uint64_t limit;  /* MAP_LIST, PROTECT: pages of the Frame */
+    paddr_t frame;   /* PROTECT: the Frame that grants rights */
+    uint64_t grants; /* PROTECT: permission bits that it grants; 0: none */
     uint32_t count, in, out;
     uint8_t op;
     uint8_t level;
@@ -28,7 +29,7 @@ struct run {
 
 struct batch {
     struct tn_pt_batch *user;
-    uint64_t *words;    /* the whole batch area as words */
+    uint64_t *words; /* the whole batch area as words */
     uint64_t word_count;
     struct tcb *t;
 };

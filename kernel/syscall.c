@@ -306,11 +306,11 @@ static bool changes_cspace(enum tn_object type, uint64_t label)
 
 /* Words that an invocation must have, by label. */
 static const uint8_t words_needed[] = {
-    [TN_UNTYPED_RETYPE] = 4,   [TN_CNODE_COPY] = 3,       [TN_CNODE_MINT] = 4,       [TN_CNODE_MOVE] = 2,
-    [TN_CNODE_DELETE] = 1,     [TN_CNODE_REVOKE] = 1,     [TN_TCB_SET_SPACE] = 3,    [TN_TCB_SET_BUFFER] = 3,
-    [TN_TCB_SET_PRIORITY] = 1, [TN_TCB_SET_AFFINITY] = 1, [TN_TCB_WRITE_REGS] = 4,   [TN_TCB_READ_REGS] = 2,
-    [TN_TCB_WRITE_REG] = 2,    [TN_TCB_SET_BADGE] = 1,    [TN_GATE_SET] = 2,         [TN_NTFN_DEADLINE] = 1,
-    [TN_VSPACE_SET_ROOT] = 1,  [TN_VSPACE_FLUSH] = 3,     [TN_IRQ_CONTROL_GET] = 3,  [TN_IRQ_SET_NTFN] = 1,
+    [TN_UNTYPED_RETYPE] = 4,   [TN_CNODE_COPY] = 3,       [TN_CNODE_MINT] = 4,      [TN_CNODE_MOVE] = 2,
+    [TN_CNODE_DELETE] = 1,     [TN_CNODE_REVOKE] = 1,     [TN_TCB_SET_SPACE] = 3,   [TN_TCB_SET_BUFFER] = 3,
+    [TN_TCB_SET_PRIORITY] = 1, [TN_TCB_SET_AFFINITY] = 1, [TN_TCB_WRITE_REGS] = 4,  [TN_TCB_READ_REGS] = 2,
+    [TN_TCB_WRITE_REG] = 2,    [TN_TCB_SET_BADGE] = 1,    [TN_GATE_SET] = 2,        [TN_NTFN_DEADLINE] = 1,
+    [TN_VSPACE_SET_ROOT] = 1,  [TN_VSPACE_FLUSH] = 3,     [TN_IRQ_CONTROL_GET] = 3, [TN_IRQ_SET_NTFN] = 1,
 };
 
 static status_t invoke(struct tcb *t, struct cap c, uint64_t label)
@@ -343,8 +343,7 @@ static inline void sys_call(struct hart *h, struct tcb *t)
     struct cap c = cspace_lookup(t->root, t->x[REG_A0]);
     enum tn_object type = cap_type(c);
     uint64_t label = tn_info_label(t->x[REG_A1]);
-    if (likely(type == TN_ENDPOINT ||
-               (type == TN_GATE && !(cap_has(c, TN_READ) && label == TN_GATE_SET)))) {
+    if (likely(type == TN_ENDPOINT || (type == TN_GATE && !(cap_has(c, TN_READ) && label == TN_GATE_SET)))) {
         send_through(h, t, c, SEND_CALL | SEND_BLOCK);
         return;
     }

@@ -45,7 +45,8 @@ void tcb_slot_removed(struct tcb *t, enum tcb_slot which)
 void tcb_slot_set(struct tcb *t, enum tcb_slot which, struct slot *source)
 {
     struct slot *s = &t->slots[which];
-    s->kind = SLOT_COPY; /* nothing is forgotten on removal: the thread may be running, and goes from old to new at once */
+    s->kind =
+        SLOT_COPY; /* nothing is forgotten on removal: the thread may be running, and goes from old to new at once */
     cdt_remove(s);
     if (!source) {
         tcb_slot_removed(t, which);
@@ -185,7 +186,8 @@ static status_t set_affinity(struct hart *h, struct tcb *t, uint64_t index)
         return TN_OK;
     }
     fp_forget(h, t);
-    store_release(&t->hart, to); /* pairs with: tcb_invoke. A waker that still sees this hart is sent on by ipi_serve. */
+    store_release(&t->hart,
+                  to); /* pairs with: tcb_invoke. A waker that still sees this hart is sent on by ipi_serve. */
     return TN_OK;
 }
 

@@ -21,15 +21,28 @@ struct vspace;
 
 enum thread_state {
     THREAD_INACTIVE = 0,
-    THREAD_READY,         /* in its hart's ready queue, or current */
+    THREAD_READY, /* in its hart's ready queue, or current */
     THREAD_BLOCKED_SEND,
     THREAD_BLOCKED_RECV,
     THREAD_BLOCKED_REPLY, /* caller in a reply object */
     THREAD_BLOCKED_NTFN,
-    THREAD_WAKING,        /* some hart took it off what it waited for and will hand it to its home */
+    THREAD_WAKING, /* some hart took it off what it waited for and will hand it to its home */
 };
 
-enum { REG_PC = 0, REG_RA = 1, REG_SP = 2, REG_TP = 4, REG_A0 = 10, REG_A1, REG_A2, REG_A3, REG_A4, REG_A5, REG_A6, REG_A7 };
+enum {
+    REG_PC = 0,
+    REG_RA = 1,
+    REG_SP = 2,
+    REG_TP = 4,
+    REG_A0 = 10,
+    REG_A1,
+    REG_A2,
+    REG_A3,
+    REG_A4,
+    REG_A5,
+    REG_A6,
+    REG_A7
+};
 
 enum tcb_slot { TCB_CSPACE, TCB_VSPACE, TCB_BUFFER, TCB_FAULT, TCB_SLOTS };
 
@@ -56,9 +69,9 @@ struct tcb {
     uint32_t result_words;   /* (w) words that an invocation under way has placed */
     uint64_t scan_w0;        /* (w) a long operation of this thread: what it scans for, and */
     uint64_t scan_version;
-    uint64_t scan_next;      /* the page to go on with (memory.h) */
+    uint64_t scan_next; /* the page to go on with (memory.h) */
     struct slot slots[TCB_SLOTS];
-    uint64_t f[32];          /* (w) floating point registers, saved when the thread leaves a hart dirty */
+    uint64_t f[32]; /* (w) floating point registers, saved when the thread leaves a hart dirty */
     uint32_t fcsr;
 };
 _Static_assert(sizeof(struct tcb) <= 1 << TN_TCB_BITS, "ABI: size of a TCB");

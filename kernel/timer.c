@@ -75,18 +75,18 @@ bool timer_room(const struct notification *n)
 status_t timer_arm(struct notification *n, uint64_t deadline, uint64_t badge)
 {
     struct hart *h = hart_self();
-    status_t status = TN_NOT_ENOUGH_MEMORY;
+    status_t status = TN_OK;
     spin_lock(&h->timer_lock, RANK_TIMER);
-    if (n->timer_hart != 0) {
+    if (h->timer_count == TIMERS_PER_HART) {
+        status = TN_NOT_ENOUGH_MEMORY;
+    } else if (!compare_exchange_relaxed(&n->timer_hart, 0, h->index + 1)) {
         status = STATUS_RESTART; /* another hart armed it since we cancelled: the call starts again */
-    } else if (h->timer_count < TIMERS_PER_HART &&
-               compare_exchange_relaxed(&n->timer_hart, 0, h->index + 1)) {
+    } else {
         n->deadline = deadline;
         n->deadline_badge = badge;
         h->timer_count++;
         heap_settle(h, h->timer_count - 1, n);
         timer_program(h);
-        status = TN_OK;
     }
     spin_unlock(&h->timer_lock, RANK_TIMER);
     return status;

@@ -10,9 +10,15 @@
 #include <tenon/error.h>
 #include <tenon/object.h>
 
-typedef struct { uint64_t v; } vaddr_t; /* virtual address, user or kernel */
-typedef struct { uint64_t v; } paddr_t; /* physical address */
-typedef struct { uint64_t v; } pfn_t;   /* physical page number: address / 4096 */
+typedef struct {
+    uint64_t v;
+} vaddr_t; /* virtual address, user or kernel */
+typedef struct {
+    uint64_t v;
+} paddr_t; /* physical address */
+typedef struct {
+    uint64_t v;
+} pfn_t; /* physical page number: address / 4096 */
 
 #define KERNEL_BASE 0xffffffc000000000ull
 #define DIRECT_MAP_BYTES (256ull << 30)

@@ -96,7 +96,9 @@ static struct cap object_make(uint64_t type, uint64_t size_bits, uint8_t *object
 
 static enum page_type page_type_of(uint64_t type, uint64_t size_bits)
 {
-    return type == TN_FRAME ? PAGE_FRAME : type == TN_PAGETABLE ? (enum page_type)(PAGE_TABLE + size_bits) : PAGE_OBJECT;
+    return type == TN_FRAME       ? PAGE_FRAME
+           : type == TN_PAGETABLE ? (enum page_type)(PAGE_TABLE + size_bits)
+                                  : PAGE_OBJECT;
 }
 
 /* Retypes that were carried out, by the Untyped's address: a search for entries that was interrupted may not be resumed where
@@ -228,7 +230,8 @@ status_t untyped_retype(struct tcb *t, struct slot *untyped)
     if (!device && r.type != TN_UNTYPED)
         memory_set_type((paddr_t){cap_paddr(c).v + r.start}, r.end - r.start, page_type_of(r.type, r.size_bits));
     for (uint64_t i = 0; i < r.count; i++)
-        cdt_insert_original(&r.dest[i], object_make(r.type, r.size_bits, base + r.start + (i << r.bits), device), untyped);
+        cdt_insert_original(&r.dest[i], object_make(r.type, r.size_bits, base + r.start + (i << r.bits), device),
+                            untyped);
     untyped_update(untyped, r.end, zeroed_pages((struct cap){untyped->w0, untyped->w1}));
     return TN_OK;
 }

@@ -69,7 +69,8 @@ status_t vspace_set_root(struct tcb *t, struct vspace *v, struct slot *table)
     v->root = cap_paddr(c);
     cdt_insert_derived(&v->root_slot, c, table, SLOT_OF_VSPACE);
     store_release(&v->satp, /* pairs with: sched_switch */
-                  (kernel_satp & ~((1ull << SATP_MODE_SHIFT) - 1)) | v->asid << SATP_ASID_SHIFT | v->root.v >> TN_PAGE_BITS);
+                  (kernel_satp & ~((1ull << SATP_MODE_SHIFT) - 1)) | v->asid << SATP_ASID_SHIFT |
+                      v->root.v >> TN_PAGE_BITS);
     return TN_OK;
 }
 

@@ -8,12 +8,13 @@
 #include "hart.h"
 
 struct vspace {
-    uint64_t satp;     /* atomic; written under the CSpace lock. The kernel-only one while there is no root. */
-    uint64_t asid;     /* 0: none, flushed at each switch */
-    paddr_t root;      /* atomic; v = 0: none */
-    bool had_root;     /* a root is given once: what the ASID's translations came from does not change */
+    uint64_t satp;         /* atomic; written under the CSpace lock. The kernel-only one while there is no root. */
+    uint64_t asid;         /* 0: none, flushed at each switch */
+    paddr_t root;          /* atomic; v = 0: none */
+    bool had_root;         /* a root is given once: what the ASID's translations came from does not change */
     struct slot root_slot; /* derived from the PageTable capability given */
-    uint64_t harts[TN_HARTS_MAX / 64] __attribute__((aligned(CACHE_LINE))); /* atomic; bit = hart may hold translations */
+    uint64_t harts[TN_HARTS_MAX / 64]
+        __attribute__((aligned(CACHE_LINE))); /* atomic; bit = hart may hold translations */
 };
 _Static_assert(sizeof(struct vspace) <= 1 << TN_VSPACE_BITS, "ABI: size of a VSpace");
 

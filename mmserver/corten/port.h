@@ -52,8 +52,8 @@ static inline uint64_t port_frame_page(paddr_t frame)
 tn_cptr_t port_borrowed_cap(paddr_t frame, unsigned rights, uint64_t *page);
 
 /* Write the worker's batch (the `batch` given to ct_worker_init; batch->runs is not 0) and return when every entry has
- * been exchanged and old values stand where asked for. A refused batch is a bug of the core or the server: the port
- * says so with batch->failed_run and stops; it does not return. */
+ * been exchanged and old values stand where asked for; batch->runs and the runs are as before. A refused batch is a
+ * bug of the core or the server: the port says so with batch->failed_run and stops; it does not return. */
 void port_pt_write(unsigned worker, struct tn_pt_batch *batch);
 
 /* Flush translations of the space with this handle (ct_space_create) on every hart that may hold any: `pages` from va

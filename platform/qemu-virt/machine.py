@@ -30,6 +30,7 @@ class System:
         self.harts, self.mem, self.bootargs, self.init = int(harts), mem, bootargs, init
         self.files = dict(files or {})  # name in the initrd -> path, or bytes
         self.limit_s = limit_s
+        self.accel = ["-accel", "tcg,thread=multi"]
         self.kernel = os.path.join(build, "kernel.elf")
         self.work = os.path.join(build, "run", name)
 
@@ -58,7 +59,7 @@ def qemu_has(option):
 
 
 def machine_options(system):
-    options = ["-smp", str(system.harts), "-m", system.mem, "-accel", "tcg,thread=multi", "-bios", "default"]
+    options = ["-smp", str(system.harts), "-m", system.mem, *system.accel, "-bios", "default"]
     return options + (["-seed", "1"] if qemu_has("-seed") else [])
 
 

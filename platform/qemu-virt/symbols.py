@@ -43,6 +43,6 @@ def read_symbols(path):
 def find(table, address):
     addresses, names = table
     index = bisect.bisect_right(addresses, address) - 1
-    if index < 0 or address - addresses[index] > 1 << 16:
+    if index < 0 or names[index].endswith("text_end"):  # the linker scripts' mark behind the last function
         return None
     return f"{names[index]}+{address - addresses[index]:#x}"

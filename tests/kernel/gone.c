@@ -1,7 +1,7 @@
 /* Peers that go away: endpoints, replies and threads deleted or suspended while others wait for them. */
 #include "kt.h"
 
-#define STORM_ROUNDS 150
+#define STORM_ROUNDS 50
 
 static void recv_once(struct kt_thread *t)
 {

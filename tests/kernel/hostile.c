@@ -306,6 +306,72 @@ static void test_kernel_addresses(void)
     }
 }
 
+static struct tn_pt_batch *batch_of(const struct kt_thread *t)
+{
+    return (struct tn_pt_batch *)((uint8_t *)t->buffer + TN_IPC_BATCH_OFFSET);
+}
+
+/* Keeps changing the batch of thread arg[0] while that one has the kernel read it. */
+static void batch_changer(struct kt_thread *t)
+{
+    volatile struct tn_pt_batch *b = batch_of((struct kt_thread *)t->arg[0]);
+    volatile uint64_t *words = (uint64_t *)b;
+    uint64_t state = kt_test_seed;
+
+    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE)) {
+        uint64_t r = kt_random(&state);
+        b->run[0].op = r & 1 ? TN_PT_MAP : TN_PT_MAP_LIST;
+        b->run[0].page = r & 2 ? 0 : 0x1000;
+        b->run[0].count = r & 4 ? 4 : 400;
+        b->run[0].first = r & 8 ? 0 : 511;
+        b->run[0].rights = r & 16 ? TN_READ : TN_READ | TN_EXEC;
+        b->run[0].object = r & 32 ? t->arg[1] : t->arg[2];
+        b->run[0].in = r & 64 ? 20 : 0x10000000;
+        for (unsigned i = 0; i < 4; i++)
+            words[20 + i] = r >> (8 + i) & 1 ? i : 0x12345;
+        kt_add(&t->count, 1);
+    }
+}
+
+static void batch_writer(struct kt_thread *t)
+{
+    for (unsigned i = 0; i < 20000; i++) {
+        kt_batch()->runs = 1;
+        kt_batch()->run[0].table = t->arg[0];
+        t->result[kt_batch_write() == TN_OK]++;
+    }
+}
+
+/* A batch that changes while it is read: whatever gets through is valid by itself. */
+static void test_batch_changes(void)
+{
+    tn_cptr_t table = kt_object(TN_PAGETABLE, 0), frame = kt_object(TN_FRAME, 14), weak = kt_copy(frame, TN_READ);
+    const volatile uint64_t *view = kt_view(table);
+    struct kt_msg m = INVM0(frame, TN_FRAME_ADDRESS);
+    struct kt_thread *writer = kt_thread_new(0, batch_writer);
+    struct kt_thread *changer = kt_thread_new(1, batch_changer);
+
+    changer->arg[0] = (uint64_t)writer;
+    changer->arg[1] = weak;
+    changer->arg[2] = table; /* not a Frame at all */
+    writer->arg[0] = table;
+    batch_of(writer)->run[0].flags = 0;
+    batch_of(writer)->run[0].soft = 0;
+    kt_thread_start(changer);
+    kt_await_count(&changer->count, 1);
+    kt_thread_start(writer);
+    kt_join(writer);
+    changer->stop = 1;
+    kt_join(changer);
+    for (unsigned i = 0; i < 512; i++) {
+        kt_case(i);
+        EXPECT(view[i] == 0 || (tn_pte_paddr(view[i]) - m.mr[0] < 4 * 4096 && (view[i] & TN_PTE_RWX) == TN_PTE_R));
+    }
+    kt_printf("# %lu batches accepted, %lu refused\n", (unsigned long)writer->result[1],
+              (unsigned long)writer->result[0]);
+    EXPECT(writer->result[0] > 0 && writer->result[1] > 0);
+}
+
 /* Characters for the console: the count is checked, the rest is printed as it is. */
 static void test_debug_put(void)
 {
@@ -321,6 +387,7 @@ static void test_debug_put(void)
 
 const struct kt_test hostile_tests[] = {
     {"hostile.kernel_addresses", test_kernel_addresses, 0},
+    {"hostile.batch_changes", test_batch_changes, 2},
     {"hostile.debug_put", test_debug_put, 0},
     {"hostile.without_buffer", test_without_buffer, 0},
     {"hostile.random_calls", test_random_calls, 0},

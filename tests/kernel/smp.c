@@ -2,6 +2,7 @@
 #include "echo.h"
 
 #define HARTS_MAX 8 /* that storm */
+#define SIGNALS 150 /* by each of them */
 
 static unsigned storm_harts(void)
 {
@@ -93,7 +94,7 @@ static void signaller(struct kt_thread *t)
 {
     uint64_t bit = t->arg[1];
 
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < SIGNALS; i++) {
         while (__atomic_load_n(&signals_sent, __ATOMIC_ACQUIRE) & bit)
             kt_yield();
         __atomic_fetch_or(&signals_sent, bit, __ATOMIC_ACQ_REL);
@@ -110,7 +111,7 @@ static void test_signal_storm(void)
     signals_sent = 0;
     for (unsigned i = 0; i < n; i++)
         kt_spawn(i, signaller, kt_mint(ntfn, TN_WRITE, 1ull << i), 1ull << i);
-    while (seen < n * 300) {
+    while (seen < n * SIGNALS) {
         uint64_t bits = 0;
         REQUIRE_OK(kt_wait(ntfn, &bits));
         REQUIRE(bits != 0);
@@ -118,7 +119,7 @@ static void test_signal_storm(void)
         seen += (unsigned)__builtin_popcountll(bits);
         __atomic_fetch_and(&signals_sent, ~bits, __ATOMIC_ACQ_REL);
     }
-    EXPECT_EQ(seen, n * 300);
+    EXPECT_EQ(seen, n * SIGNALS);
 }
 
 static void multi_waiter(struct kt_thread *t)
@@ -155,7 +156,7 @@ static void test_waiter_storm(void)
         w[i]->stop = 1;
         seen += kt_load_acquire(&w[i]->count);
     }
-    EXPECT_EQ(seen, n * 300);
+    EXPECT_EQ(seen, n * SIGNALS);
     EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, ntfn));
     EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, ntfn));
     for (unsigned i = 0; i < n; i++)
@@ -260,7 +261,7 @@ static void flusher(struct kt_thread *t)
 {
     uint64_t state = kt_test_seed + t->index;
 
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 60; i++) {
         uint64_t pages = kt_random(&state) % 3, wait = kt_random(&state) % 2;
         if (!EXPECT_OK(INV(t->arg[0], TN_VSPACE_FLUSH, kt_random(&state) & 0xfffff000, pages, wait)))
             return;

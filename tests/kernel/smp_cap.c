@@ -2,7 +2,7 @@
 #include "kt.h"
 
 #define HARTS_MAX 8
-#define ROUNDS 16 /* each waits for all harts several times */
+#define WORK 48 /* rounds times harts: in each round every hart waits for all others several times */
 
 static unsigned storm_harts(void)
 {
@@ -34,7 +34,7 @@ static void builder(struct kt_thread *t)
     uint32_t first = (uint32_t)t->arg[3] * 64;
     uint64_t state = kt_test_seed + t->index;
 
-    for (unsigned i = 0; i < ROUNDS; i++) {
+    for (unsigned i = 0; i < WORK / storm_harts(); i++) {
         static const struct {
             unsigned type, size_bits;
         } kinds[] = {{TN_ENDPOINT, 0}, {TN_TCB, 0}, {TN_FRAME, 12}, {TN_PAGETABLE, 0}, {TN_CNODE, 3}, {TN_NOTIFICATION, 0},
@@ -122,7 +122,7 @@ static void test_shared_cnode(void)
 /* arg[0]: one Untyped, revoked and retyped by all. */
 static void revoker(struct kt_thread *t)
 {
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < 3 * WORK / storm_harts(); i++) {
         int error = kt_retype(t->arg[0], TN_FRAME, 12, KT_ROOT, (uint32_t)(t->arg[1] + t->arg[3]), 1);
         if (error != TN_OK && error != TN_NOT_ENOUGH_MEMORY && error != TN_DELETE_FIRST)
             EXPECT_OK(error);
@@ -169,7 +169,7 @@ static void test_lookup_race(void)
 
     for (unsigned i = 0; i < n; i++)
         t[i] = kt_spawn(i, looker, cnode, 0);
-    for (unsigned round = 0; round < 30; round++) {
+    for (unsigned round = 0; round < 2 * WORK / n; round++) {
         REQUIRE_OK(kt_retype(untyped, TN_CNODE, 2, KT_ROOT, cnode, 1));
         REQUIRE_OK(INV(cnode, TN_CNODE_COPY, 3, ntfn, TN_WRITE));
         kt_sleep_ticks(kt_ticks_ms(1) / 8);
@@ -210,7 +210,7 @@ static void test_pt_revoke_race(void)
         t[i]->arg[3] = i;
         kt_thread_start(t[i]);
     }
-    for (unsigned round = 0; round < 20; round++) {
+    for (unsigned round = 0; round < WORK / n; round++) {
         kt_case(round);
         REQUIRE_OK(kt_retype(untyped, TN_FRAME, 15, KT_ROOT, frame, 1));
         kt_sleep_ticks(kt_ticks_ms(1) / 4);
@@ -240,7 +240,7 @@ static void thread_maker(struct kt_thread *t)
     uint32_t slot = (uint32_t)(t->arg[1] + t->arg[3]);
     uint64_t state = kt_test_seed + t->index;
 
-    for (unsigned i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < WORK / storm_harts(); i++) {
         REQUIRE_OK(kt_retype(t->arg[2], TN_TCB, 0, KT_ROOT, slot, 1));
         REQUIRE_OK(INV(slot, TN_TCB_SET_SPACE, KT_ROOT, TN_INIT_VSPACE, 0));
         REQUIRE_OK(INV(slot, TN_TCB_SET_AFFINITY, kt_random(&state) % kt_harts));

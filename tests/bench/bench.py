@@ -1,0 +1,153 @@
+"""make bench: instructions per operation on one hart, beside the reference figures; docs/benchmarks.md says how they are taken.
+
+Every system runs twice: a figure that differs between the two runs is an error. Figures go to build/bench/*.json, one object
+a line. Ends with status 1 if a system failed, a control is wrong, or a figure is more than 5% above the recorded one.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+
+HERE = os.path.dirname(__file__)
+sys.path.insert(0, os.path.join(HERE, "..", "..", "platform", "qemu-virt"))
+import machine  # noqa: E402
+
+REFERENCE = os.path.join(HERE, "reference.json")  # order of the table, what must be reached, what others take
+EXPECTED = os.path.join(HERE, "expected.json")    # figures as recorded
+TOLERANCE = 0.05
+LIMIT_S = 120
+ARMS = ("user-adv", "user-rw")
+KERNEL = "kernel"  # `mm` of a figure that no memory manager has part in
+FIGURE = re.compile(r"figure (\S+) per (\d+) samples (\d+) median (\d+) mean (\d+) min (\d+) max (\d+)")
+
+
+class Failed(Exception):
+    pass
+
+
+def boot(arm, options):
+    """One run of one system: its console."""
+    program, bootargs = ("kbench", "init=kbench") if arm == KERNEL else ("init", f"mm={arm}")
+    dts = None if arm == KERNEL else "apps/bench/bench.dts"
+    system = machine.System(f"bench-{arm}", options.build, dts, harts=1, bootargs=f"mmu=sv39 {bootargs}", init=program,
+                            limit_s=LIMIT_S)
+    system.accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+    result = machine.run(system, lambda line: None)
+    if not result.passed():
+        raise Failed(f"{arm}: the system failed:\n" + "\n".join("    | " + line for line in result.lines[-20:]))
+    return result.lines
+
+
+def figures(arm, options):
+    """What one system measured: a list of objects, the same in two runs."""
+    runs = [[FIGURE.match(line) for line in boot(arm, options)] for _ in range(2)]
+    first, second = ([match.groups() for match in run if match] for run in runs)
+    if first != second:
+        differ = [f"{a[0]}: {' '.join(a[1:])} and {' '.join(b[1:])}" for a, b in zip(first, second) if a != b]
+        raise Failed(f"{arm}: not the same in two runs: " + "; ".join(differ or ["other benchmarks"]))
+    return [make_figure(arm, name, *map(int, numbers)) for name, *numbers in first]
+
+
+def make_figure(arm, name, per, samples, median, mean, least, most):
+    each = {"instrs": median, "mean": mean, "min": least, "max": most}
+    return {"bench": name, "mm": arm, "harts": 1, "samples": samples,
+            **{key: round(value / per, 2) if per > 1 else value for key, value in each.items()}}
+
+
+def write_json(arm, rows, options):
+    directory = os.path.join(options.build, "bench")
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, arm + ".json"), "w", encoding="utf-8") as out:
+        out.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def verdict(instrs, target):
+    if "exact" in target:
+        return "control" if instrs == target["exact"] else "WRONG"
+    if "must" not in target:
+        return ""
+    return "aim" if instrs <= target["aim"] else "must" if instrs <= target["must"] else "missed"
+
+
+def print_table(rows, reference):
+    head = ("bench", "mm", "instrs", "mean", "must", "aim", "", "reference")
+    form = "{:<20} {:<9} {:>9} {:>9} {:>6} {:>6}  {:<8} {}"
+    print(form.format(*head))
+    for row in sorted(rows, key=lambda row: list(reference).index(row["bench"]) if row["bench"] in reference else 99):
+        target = reference.get(row["bench"], {})
+        other = f"{target['of']} {target['reference']:,}" if "of" in target else ""
+        print(form.format(row["bench"], row["mm"], f"{row['instrs']:,}", f"{row['mean']:,}", target.get("must", ""),
+                          target.get("aim", ""), verdict(row["instrs"], target), other).rstrip())
+
+
+def compare(rows, reference):
+    """Against the recorded figures: what is wrong, and what is better or new."""
+    with open(EXPECTED, encoding="utf-8") as source:
+        expected = json.load(source)
+    wrong, better = [], []
+    for row in rows:
+        key, instrs = f"{row['bench']}/{row['mm']}", row["instrs"]
+        if verdict(instrs, reference.get(row["bench"], {})) == "WRONG":
+            wrong.append(f"{key}: a control: {instrs}")
+        elif key not in expected:
+            better.append(f"{key}: {instrs}, not recorded yet")
+        elif instrs > expected[key] * (1 + TOLERANCE):
+            wrong.append(f"{key}: {instrs}, recorded {expected[key]}: worse by {instrs / expected[key] - 1:.1%}")
+        elif instrs < expected[key]:
+            better.append(f"{key}: {instrs}, recorded {expected[key]}")
+    return wrong, better
+
+
+def missing(rows, options):
+    """Recorded figures that were not measured."""
+    with open(EXPECTED, encoding="utf-8") as source:
+        expected = json.load(source)
+    have = {f"{row['bench']}/{row['mm']}" for row in rows}
+    return [f"{key}: recorded, but not measured" for key in expected
+            if key not in have and options.filter in key.split("/")[0]]
+
+
+def record(rows):
+    recorded = {f"{row['bench']}/{row['mm']}": row["instrs"] for row in rows}
+    with open(EXPECTED, "w", encoding="utf-8") as out:
+        json.dump(recorded, out, indent=4)
+        out.write("\n")
+    print(f"recorded in {os.path.relpath(EXPECTED)}")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--filter", default="", help="show only benchmarks whose name contains this")
+    parser.add_argument("--record", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    with open(REFERENCE, encoding="utf-8") as source:
+        reference = json.load(source)
+    rows = []
+    try:
+        for arm in (KERNEL, *ARMS):
+            measured = figures(arm, options)
+            write_json(arm, measured, options)
+            rows += [row for row in measured if options.filter in row["bench"]]
+    except (Failed, machine.Refused) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    print_table(rows, reference)
+    if options.record and not options.filter:
+        record(rows)
+    wrong, better = compare(rows, reference)
+    wrong += missing(rows, options)
+    for line in wrong:
+        print("bench: " + line, file=sys.stderr)
+    if better:
+        print("better than recorded, or new (record with: make bench RECORD=1):", *better, sep="\n    ")
+    return 1 if wrong else 0
+
+
+sys.exit(main())

@@ -57,7 +57,8 @@ struct client *client_claim(void)
         uint32_t expected = CLIENT_FREE;
         if (__atomic_compare_exchange_n(&clients[i].state, &expected, CLIENT_LOADING, 0, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) { /* pairs with: ending_tell */
-            clients[i].stage = ENDING_HALT;                  /* before it can be ENDING: hold.c looks at both */
+            clients[i].life++;
+            clients[i].stage = ENDING_HALT; /* before it can be ENDING: hold.c looks at both */
             return &clients[i];
         }
     }

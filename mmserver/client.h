@@ -1,7 +1,8 @@
 /* Clients: what the server knows of each. Ids are 1 .. CLIENTS_MAX, and the index of their record; records never move.
  *
- * Badges. Requests of a client carry its id; faults of its threads BADGE_FAULT | thread id << 32 | id; init's requests
- * 0.
+ * Badges. Requests of a client carry its id and, above it, which life of the record it is, so that a message which was sent
+ * in one life is not taken for one of the next: client_badge(). Faults of its threads carry BADGE_FAULT | thread id << 32 |
+ * client_badge(); init's requests 0.
  *
  * States, (x) = changed with a compare-and-swap, everything else under the client's lock:
  *
@@ -17,6 +18,8 @@
 #define CLIENTS_MAX 64
 #define THREADS_MAX 1024 /* of one client */
 #define BADGE_FAULT (1ull << 63)
+#define BADGE_ID_BITS 8
+#define BADGE_LIFE_MASK 0xffffffu
 
 enum client_state { CLIENT_FREE = 0, CLIENT_LOADING, CLIENT_LIVE, CLIENT_ENDING, CLIENT_ENDED };
 
@@ -47,6 +50,7 @@ struct thread {
 struct client {
     uint32_t state __attribute__((aligned(CT_LINE))); /* (h) enum client_state */
     uint32_t id;                                      /* (c) */
+    uint32_t life;                                    /* (h) counted up by client_claim */
     struct ct_space *space; /* (c) storage that is only ever used for spaces (corten/space.h) */
     uint32_t max_threads;   /* (h) */
     uint32_t has_space;     /* (e) space was created */
@@ -97,18 +101,32 @@ struct client *client_at(uint64_t id);
 /* A FREE record, now LOADING; NULL: there is none. */
 struct client *client_claim(void);
 
-/* A request of client `id` begins: the client if it is LIVE, and then it cannot be taken apart before client_leave().
- * NULL if not. No lock, no shared write. */
-static inline struct client *client_enter(struct worker *w, uint64_t id)
+/* What its capabilities to the server carry in this life of the record. */
+static inline uint64_t client_badge(const struct client *c)
 {
+    return (uint64_t)(c->life & BADGE_LIFE_MASK) << BADGE_ID_BITS | c->id;
+}
+
+static inline uint32_t client_badge_id(uint64_t badge)
+{
+    return badge & ((1u << BADGE_ID_BITS) - 1);
+}
+
+/* A request begins that came with this client_badge(): the client if it is LIVE and in that life, and then it cannot be
+ * taken apart before client_leave(). NULL if not. No lock, no shared write. */
+static inline struct client *client_enter(struct worker *w, uint64_t badge)
+{
+    uint64_t id = client_badge_id(badge);
+
     if (__builtin_expect(id - 1 >= CLIENTS_MAX, 0)) {
         return NULL;
     }
     struct client *c = &clients[id - 1];
     __atomic_store_n(&w->serving, (uint32_t)id, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with: ending_begin. The mark before the look at the state. */
-    if (__builtin_expect(__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == CLIENT_LIVE,
-                         1)) { /* pairs with: process_spawn */
+    if (__builtin_expect(__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == CLIENT_LIVE && /* pairs with: process_spawn */
+                             client_badge(c) == badge,
+                         1)) {
         return c;
     }
     __atomic_store_n(&w->serving, 0, __ATOMIC_RELEASE);

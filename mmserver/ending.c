@@ -19,7 +19,8 @@
  *  6. free    root table, IPC buffers' frames, records of threads, the Untyped itself.
  *  7. tell    state ENDED; init's parked Reply is answered if there is one, else MM_AWAIT finds ENDED. Then FREE.
  *
- * Steps 2 to 7 are jobs of the winner, one step between two of its requests: its hart's clients are served meanwhile.
+ * Steps 2 to 7 are jobs of the winner, one step between two of its requests: faults and requests that wait are served
+ * meanwhile. Threads of its hart do not run until the last step, since the worker is above them and does not wait.
  * Locks: the client's in step 7 and for MM_AWAIT; pools' locks inside. */
 #include "ending.h"
 #include "frames.h"
@@ -67,7 +68,7 @@ static bool ending_stop(struct client *c)
             c->stop_next = 0;
             return true;
         }
-        if (thread_at(c, c->stop_next)->made) {
+        if (__atomic_load_n(&thread_at(c, c->stop_next)->made, __ATOMIC_ACQUIRE)) { /* pairs with: thread_start */
             server_must(tn_tcb_suspend(client_tcb(c, c->stop_next)), "suspend refused");
             n++;
         }

@@ -3,6 +3,6 @@
 #pragma once
 #include "worker.h"
 
-/* The caller behind w->reply, a thread of client `id`, which is ENDING, is left waiting, and the worker gets another
+/* The caller behind w->reply, a thread of the client with this badge, which is ENDING, is left waiting, and the worker gets another
  * Reply object. The answer for it: none; or, where the worker's spare objects are all in use, -ESRCH. */
-void hold_caller(struct worker *w, uint32_t id, struct answer *a);
+void hold_caller(struct worker *w, uint32_t badge, struct answer *a);

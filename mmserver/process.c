@@ -89,7 +89,7 @@ static int64_t objects_make(struct client *c)
     object_make(c, TN_CNODE, client_radix(c), CONTROL_CNODE, 1);
     object_make(c, TN_VSPACE, 0, CONTROL_VSPACE, 1);
     object_make(c, TN_NOTIFICATION, 0, CONTROL_FIRST_NTFN, c->max_threads);
-    server_must(tn_cnode_mint(client_cap(c, CONTROL_CNODE), TN_CLIENT_MM, server.gate, TN_WRITE, c->id),
+    server_must(tn_cnode_mint(client_cap(c, CONTROL_CNODE), TN_CLIENT_MM, server.gate, TN_WRITE, client_badge(c)),
                 "client's Gate");
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "lock.h"
 #include "panic.h"
 #include "slots.h"
+#include <stdbool.h>
 #include <tenon/invoke_stubs.h>
 
 #define OBJECTS_MAX 1024
@@ -39,8 +40,24 @@ void share_init(const struct server_start *start)
     }
 }
 
+/* Chunks that frames must leave for tables and objects: what became frames stays frames, and a client that takes all memory and
+ * ends must not keep others from starting. A share too small for that is not divided. */
+static bool frames_may_take(void)
+{
+    uint64_t all = 0, unused = 0;
+
+    for (const struct piece *p = piece; p < piece + pieces; p++) {
+        all += p->bytes / CHUNK_BYTES;
+        unused += (p->bytes - p->used_bytes) / CHUNK_BYTES;
+    }
+    return all < 16 || unused > all / 32 + 1;
+}
+
 static uint32_t chunk_locked(enum tn_object type, uint64_t *paddr)
 {
+    if (type == TN_FRAME && !frames_may_take()) {
+        return 0;
+    }
     for (struct piece *p = piece; p < piece + pieces; p++) {
         if (p->used_bytes == p->bytes) {
             continue;

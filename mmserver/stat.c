@@ -67,6 +67,7 @@ static uint64_t worker_free_pages(const struct ct_worker *w)
 {
     uint64_t pages = ct_worker_free_frames(w) + w->limbo_open.count + w->limbo_sealed.count;
 
+    pages += w->limbo_passed.count;
     for (unsigned level = 0; level < CT_LEVELS_MAX; level++) {
         pages += w->tables_count[level];
     }

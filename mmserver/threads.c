@@ -11,7 +11,7 @@
 #include <tenon/client.h>
 #include <tenon/invoke_stubs.h>
 
-#define STOP_TRIES 100000 /* a thread that was stopped on its way home to another hart arrives soon */
+#define STOP_TRIES 16 /* suspending waits until the thread is inactive; more than one try is not expected */
 
 bool threads_make(struct worker *w, struct client *c)
 {
@@ -137,7 +137,8 @@ static bool thread_make(struct client *c, uint32_t tid)
                 "thread's spaces");
     server_must(tn_cnode_mint(cnode, TN_CLIENT_NTFN_FIRST + tid, client_ntfn(c, tid), TN_READ | TN_WRITE, 1),
                 "thread's notification");
-    server_must(tn_tcb_set_badge(client_tcb(c, tid), BADGE_FAULT | (uint64_t)tid << 32 | c->id), "thread's badge");
+    server_must(tn_tcb_set_badge(client_tcb(c, tid), BADGE_FAULT | (uint64_t)tid << 32 | client_badge(c)),
+                "thread's badge");
     return true;
 }
 
@@ -168,7 +169,7 @@ static int64_t thread_start(struct worker *w, struct client *c, uint32_t tid, co
     if (!t->made && !thread_make(c, tid)) {
         return -LINUX_ENOMEM;
     }
-    t->made = 1;
+    __atomic_store_n(&t->made, 1, __ATOMIC_RELEASE); /* pairs with: ending_stop */
     if (!write_regs(tcb, args)) {
         return -LINUX_EAGAIN;
     }
@@ -178,8 +179,8 @@ static int64_t thread_start(struct worker *w, struct client *c, uint32_t tid, co
     server_must(tn_tcb_set_affinity(tcb, hart), "thread's hart");
     lock_take(&c->lock);
     t->state = THREAD_LIVE;
+    server_must(tn_tcb_resume(tcb), "thread's start"); /* under the lock: thread_end must not come between */
     lock_drop(&c->lock);
-    server_must(tn_tcb_resume(tcb), "thread's start");
     return tid;
 }
 

@@ -13,7 +13,7 @@ struct client;
 #define HELD_MAX 16
 struct held { /* hold.c */
     tn_cptr_t reply;
-    uint32_t client; /* whose thread was put in it last; 0: nobody's yet */
+    uint32_t client; /* client_badge() of whose thread was put in it last; 0: nobody's yet */
 };
 
 struct worker {

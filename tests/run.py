@@ -18,15 +18,17 @@ import tap  # noqa: E402
 HOST_LIMIT_S = 300
 
 # Kernel tests: each number of harts, each page-table depth and each build occurs, not their product. The last one asks only
-# whether so many harts come up and work together. (build, harts, mmu, tests whose name contains, limit in seconds)
+# whether so many harts come up and work together. Harts that wait for each other are slow where QEMU has fewer processors
+# than the machine has harts, several times slower on a busy host: the limits allow for it.
+# (build, harts, mmu, tests whose name contains, limit in seconds)
 KERNEL_RUNS = [
     ("release", 1, "sv39", "", 180),
     ("release", 2, "sv48", "", 180),
-    ("release", 4, "sv57", "", 180),
-    ("release", 8, "sv39", "", 240),
-    ("debug", 1, "sv57", "", 240),
-    ("debug", 4, "sv39", "", 240),
-    ("debug", 8, "sv48", "", 300),
+    ("release", 4, "sv57", "", 300),
+    ("release", 8, "sv39", "", 600),
+    ("debug", 1, "sv57", "", 180),
+    ("debug", 4, "sv39", "", 300),
+    ("debug", 8, "sv48", "smp", 300),
     ("release", 64, "sv57", "smp", 300),
 ]
 

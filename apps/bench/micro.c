@@ -121,6 +121,14 @@ static bool page_is_fresh(const char *name, uint64_t address)
     return true;
 }
 
+/* Nearly all frames that the requests took had been used before, and were zeroed since the counter was `before`. */
+static bool frames_zeroed(const char *name, uint64_t before)
+{
+    uint64_t zeroed = counter(MM_PAGES_ZEROED) - before, least = ROUNDS * REQUESTS * 3 / 4;
+
+    return zeroed >= least || wrong(name, "frames zeroed", zeroed, least);
+}
+
 static bool is_mapped(uint64_t address, uint64_t bytes)
 {
     return mprotect((void *)address, bytes, RW) == 0;
@@ -151,12 +159,12 @@ bool micro_pf(struct measure *m)
     bool ok = dirty_frames(name) && area_map(name, area_bytes(&page_layout));
     if (!ok)
         return false;
-    uint64_t frames = counter(MM_FRAMES_NOW), faults = counter(MM_FAULTS);
+    uint64_t frames = counter(MM_FRAMES_NOW), faults = counter(MM_FAULTS), zeroed = counter(MM_PAGES_ZEROED);
     run_rounds(m, &page_layout, request_touch, result);
     faults = counter(MM_FAULTS) - faults;
     if (faults != ROUNDS * REQUESTS)
         ok = wrong(name, "page faults", faults, ROUNDS * REQUESTS);
-    ok = ok && frames_changed(name, frames, ROUNDS * REQUESTS);
+    ok = ok && frames_changed(name, frames, ROUNDS * REQUESTS) && frames_zeroed(name, zeroed);
     for (unsigned i = 0; ok && i < ROUNDS * REQUESTS; i++)
         ok = page_is_fresh(name, address_of(&page_layout, i / REQUESTS, i % REQUESTS));
     measure_print(m, name, 1);
@@ -256,18 +264,20 @@ bool micro_mmap_any(struct measure *m)
 
 bool micro_mmap_pf(struct measure *m)
 {
-    uint64_t frames = counter(MM_FRAMES_NOW);
+    uint64_t frames = counter(MM_FRAMES_NOW), zeroed = counter(MM_PAGES_ZEROED);
 
     run_rounds(m, &page_layout, request_mmap_pf_fixed, result);
-    return finish_mappings(m, "mmap_pf", &page_layout, true, frames, ROUNDS * REQUESTS);
+    return frames_zeroed("mmap_pf", zeroed) &&
+           finish_mappings(m, "mmap_pf", &page_layout, true, frames, ROUNDS * REQUESTS);
 }
 
 bool micro_mmap_pf_any(struct measure *m)
 {
-    uint64_t frames = counter(MM_FRAMES_NOW);
+    uint64_t frames = counter(MM_FRAMES_NOW), zeroed = counter(MM_PAGES_ZEROED);
 
     run_rounds(m, &page_layout, request_mmap_pf_any, result);
-    return finish_mappings(m, "mmap_pf_any", &page_layout, false, frames, ROUNDS * REQUESTS);
+    return frames_zeroed("mmap_pf_any", zeroed) &&
+           finish_mappings(m, "mmap_pf_any", &page_layout, false, frames, ROUNDS * REQUESTS);
 }
 
 /* ---- Unmapping ---- */

@@ -41,6 +41,7 @@ enum ct_status ct_space_create(struct ct_worker *w, struct ct_space *s, uint64_t
     s->handle = handle;
     s->quota_pages = quota_pages;
     s->budget = quota_pages && quota_pages < UNLIMITED ? (int64_t)quota_pages : UNLIMITED;
+    s->stealing = 0;
     s->peak_mask = peak_mask();
     s->root = root;
     return CT_OK;

@@ -32,6 +32,8 @@ struct ct_space {
     uint64_t peak_mask;                               /* a worker looks for a peak each peak_mask + 1 frames it takes */
     int64_t budget __attribute__((aligned(CT_LINE))); /* pages not yet handed to workers as credit */
     uint64_t quota_pages;
+    uint32_t
+        stealing; /* lock of ct_charge_slow(): credit on its way from a worker to the budget is nowhere to be seen */
     /* Flushes of the whole space: number started, number of the last one done + 1. An entry cleared when `started` was
      * g is flushed once done > g (flush.h). */
     uint64_t started __attribute__((aligned(CT_LINE)));

@@ -19,17 +19,37 @@ static bool take_credit(struct ct_space *s, struct ct_share *share, int64_t page
     return false;
 }
 
+/* One thief at a time: what another has in its hands counts as free. Held for a few sweeps, by a worker, which nobody but the host
+ * interrupts. */
+static void steal_lock(struct ct_space *s)
+{
+    uint32_t expected = 0;
+    while (!atomic_cas_acquire(&s->stealing, &expected, 1)) { /* pairs with: ct_charge_slow */
+        expected = 0;
+        port_relax();
+    }
+}
+
+/* Pages that are freed or charged during a sweep move from a share not yet swept to one that was. */
+#define SWEEPS 4
+
 enum ct_status ct_charge_slow(struct ct_worker *w, struct ct_space *s, unsigned pages)
 {
     struct ct_share *share = ct_share_of(s, w);
     if (take_credit(s, share, pages))
         return CT_OK;
-    for (unsigned i = 0; i < ct_config.workers; i++) {
-        int64_t stolen = atomic_swap_relaxed(&s->share[i].credit, 0);
-        if (stolen)
-            atomic_add_relaxed(&s->budget, stolen);
+    steal_lock(s);
+    bool taken = take_credit(s, share, pages);
+    for (unsigned sweep = 0; !taken && sweep < SWEEPS; sweep++) {
+        for (unsigned i = 0; i < ct_config.workers; i++) {
+            int64_t stolen = atomic_swap_relaxed(&s->share[i].credit, 0);
+            if (stolen)
+                atomic_add_relaxed(&s->budget, stolen);
+        }
+        taken = take_credit(s, share, pages);
     }
-    return take_credit(s, share, pages) ? CT_OK : CT_QUOTA;
+    atomic_store_release(&s->stealing, 0); /* pairs with: steal_lock */
+    return taken ? CT_OK : CT_QUOTA;
 }
 
 /* Zeroed and dirty frames have a stack each; new ones go in so that they come out in the order given. */

@@ -53,7 +53,7 @@ def figures(arm, options):
 def make_figure(arm, name, per, samples, median, mean, least, most):
     each = {"instrs": median, "mean": mean, "min": least, "max": most}
     return {"bench": name, "mm": arm, "harts": 1, "samples": samples,
-            **{key: round(value / per, 2) if per > 1 else value for key, value in each.items()}}
+            **{key: value // per if value % per == 0 else round(value / per, 2) for key, value in each.items()}}
 
 
 def write_json(arm, rows, options):
@@ -64,8 +64,6 @@ def write_json(arm, rows, options):
 
 
 def verdict(instrs, target):
-    if "exact" in target:
-        return "control" if instrs == target["exact"] else "WRONG"
     if "must" not in target:
         return ""
     return "aim" if instrs <= target["aim"] else "must" if instrs <= target["must"] else "missed"
@@ -75,11 +73,17 @@ def print_table(rows, reference):
     head = ("bench", "mm", "instrs", "mean", "must", "aim", "", "reference")
     form = "{:<20} {:<9} {:>9} {:>9} {:>6} {:>6}  {:<8} {}"
     print(form.format(*head))
-    for row in sorted(rows, key=lambda row: list(reference).index(row["bench"]) if row["bench"] in reference else 99):
+    place = {name: number for number, name in enumerate(reference)}
+    for row in sorted(rows, key=lambda row: place.get(row["bench"], len(place))):
         target = reference.get(row["bench"], {})
+        if "exact" in target:
+            continue
         other = f"{target['of']} {target['reference']:,}" if "of" in target else ""
         print(form.format(row["bench"], row["mm"], f"{row['instrs']:,}", f"{row['mean']:,}", target.get("must", ""),
                           target.get("aim", ""), verdict(row["instrs"], target), other).rstrip())
+    controls = [f"{row['bench'][len('control_'):]} {row['instrs']}" for row in rows
+                if "exact" in reference.get(row["bench"], {})]
+    print("controls:", ", ".join(controls))
 
 
 def compare(rows, reference):
@@ -89,7 +93,7 @@ def compare(rows, reference):
     wrong, better = [], []
     for row in rows:
         key, instrs = f"{row['bench']}/{row['mm']}", row["instrs"]
-        if verdict(instrs, reference.get(row["bench"], {})) == "WRONG":
+        if instrs != reference.get(row["bench"], {}).get("exact", instrs):
             wrong.append(f"{key}: a control: {instrs}")
         elif key not in expected:
             better.append(f"{key}: {instrs}, not recorded yet")

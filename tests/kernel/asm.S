@@ -254,7 +254,7 @@ kt_fp_spin:
  * address or number, a4 = value. No memory is touched but what the command says; no stack.
  */
     .balign 64
-    .globl kt_code_start, kt_code_end, kt_probe_entry
+    .globl kt_code_start, kt_code_bytes, kt_probe_offset
     .option push
     .option norvc
     .option norelax
@@ -336,3 +336,10 @@ gone:
     j       gone
 kt_code_end:
     .option pop
+
+    .section .rodata
+    .balign 8
+kt_code_bytes:
+    .dword  kt_code_end - kt_code_start
+kt_probe_offset:
+    .dword  kt_probe_entry - kt_code_start

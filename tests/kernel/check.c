@@ -33,8 +33,9 @@ void kt_printf(const char *format, ...)
 const char *kt_error_name(int error)
 {
     static const char *const name[TN_ERROR_COUNT] = {
-        "OK", "INVALID_ARGUMENT", "INVALID_CAPABILITY", "ILLEGAL_OPERATION", "RANGE_ERROR", "ALIGNMENT_ERROR",
-        "FAILED_LOOKUP", "TRUNCATED_MESSAGE", "DELETE_FIRST", "REVOKE_FIRST", "NOT_ENOUGH_MEMORY", "PEER_GONE",
+        "OK",           "INVALID_ARGUMENT", "INVALID_CAPABILITY", "ILLEGAL_OPERATION",
+        "RANGE_ERROR",  "ALIGNMENT_ERROR",  "FAILED_LOOKUP",      "TRUNCATED_MESSAGE",
+        "DELETE_FIRST", "REVOKE_FIRST",     "NOT_ENOUGH_MEMORY",  "PEER_GONE",
         "WOULD_BLOCK"};
 
     return error >= 0 && error < TN_ERROR_COUNT ? name[error] : "an undefined error";

@@ -95,7 +95,8 @@ static void test_frame_rights(void)
 static void test_mint(void)
 {
     tn_cptr_t ntfn = kt_object(TN_NOTIFICATION, 0);
-    static const uint64_t badges[] = {1, 0x80, 1ull << 31, 1ull << 32, 1ull << 62, 1ull << 63, ~0ull, 0x1234567890abcdef};
+    static const uint64_t badges[] = {1,          0x80,       1ull << 31, 1ull << 32,
+                                      1ull << 62, 1ull << 63, ~0ull,      0x1234567890abcdef};
     uint64_t bits;
 
     for (unsigned i = 0; i < sizeof(badges) / sizeof(badges[0]); i++) {
@@ -218,9 +219,9 @@ static void test_label_matrix(void)
     static const struct {
         unsigned type, size_bits, first, last;
     } own[] = {
-        {TN_UNTYPED, 12, 1, 15},      {TN_CNODE, 4, 16, 31},        {TN_TCB, 0, 32, 47},    {TN_GATE, 8, 48, 55},
-        {TN_NOTIFICATION, 0, 56, 63}, {TN_VSPACE, 0, 64, 71},       {TN_PAGETABLE, 0, 72, 72}, {TN_FRAME, 12, 73, 73},
-        {TN_REPLY, 0, 200, 200},
+        {TN_UNTYPED, 12, 1, 15},   {TN_CNODE, 4, 16, 31},        {TN_TCB, 0, 32, 47},
+        {TN_GATE, 8, 48, 55},      {TN_NOTIFICATION, 0, 56, 63}, {TN_VSPACE, 0, 64, 71},
+        {TN_PAGETABLE, 0, 72, 72}, {TN_FRAME, 12, 73, 73},       {TN_REPLY, 0, 200, 200},
     };
     for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         tn_cptr_t object = kt_object(own[i].type, own[i].size_bits);
@@ -239,8 +240,8 @@ static void test_wrong_types(void)
 {
     static const struct {
         unsigned type, size_bits;
-    } kinds[] = {{TN_UNTYPED, 12}, {TN_CNODE, 4}, {TN_TCB, 0}, {TN_REPLY, 0}, {TN_VSPACE, 0}, {TN_PAGETABLE, 0},
-                 {TN_FRAME, 12}};
+    } kinds[] = {{TN_UNTYPED, 12}, {TN_CNODE, 4},     {TN_TCB, 0},   {TN_REPLY, 0},
+                 {TN_VSPACE, 0},   {TN_PAGETABLE, 0}, {TN_FRAME, 12}};
     uint64_t bits;
 
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

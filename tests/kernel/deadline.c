@@ -76,7 +76,8 @@ static void test_replace(void)
 /* The badge is the one of the capability that set the deadline. */
 static void test_badge(void)
 {
-    tn_cptr_t ntfn = kt_object(TN_NOTIFICATION, 0), a = kt_mint(ntfn, TN_RIGHTS_ALL, 2), b = kt_mint(ntfn, TN_RIGHTS_ALL, 4);
+    tn_cptr_t ntfn = kt_object(TN_NOTIFICATION, 0), a = kt_mint(ntfn, TN_RIGHTS_ALL, 2),
+              b = kt_mint(ntfn, TN_RIGHTS_ALL, 4);
     uint64_t bits;
 
     EXPECT_OK(set(a, kt_time() + kt_ticks_ms(2)));
@@ -227,16 +228,10 @@ static void test_errors(void)
 }
 
 const struct kt_test deadline_tests[] = {
-    {"deadline.not_early", test_not_early, 0},
-    {"deadline.past", test_past, 0},
-    {"deadline.cancel", test_cancel, 0},
-    {"deadline.replace", test_replace, 0},
-    {"deadline.badge", test_badge, 0},
-    {"deadline.many", test_many, 0},
-    {"deadline.order", test_order, 0},
-    {"deadline.deleted", test_deleted, 0},
-    {"deadline.all_harts", test_all_harts, 0},
-    {"deadline.rearm_race", test_rearm_race, 0},
-    {"deadline.errors", test_errors, 0},
-    {NULL, NULL, 0},
+    {"deadline.not_early", test_not_early, 0}, {"deadline.past", test_past, 0},
+    {"deadline.cancel", test_cancel, 0},       {"deadline.replace", test_replace, 0},
+    {"deadline.badge", test_badge, 0},         {"deadline.many", test_many, 0},
+    {"deadline.order", test_order, 0},         {"deadline.deleted", test_deleted, 0},
+    {"deadline.all_harts", test_all_harts, 0}, {"deadline.rearm_race", test_rearm_race, 0},
+    {"deadline.errors", test_errors, 0},       {NULL, NULL, 0},
 };

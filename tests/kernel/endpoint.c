@@ -241,7 +241,7 @@ static void test_rights(void)
     EXPECT_ERROR(kt_send(0, &m), TN_FAILED_LOOKUP);
     EXPECT_ERROR(kt_call(kt_slot(), &m), TN_FAILED_LOOKUP);
     EXPECT_ERROR(kt_recv(kt_slot(), &m, 0), TN_FAILED_LOOKUP);
-    EXPECT_REFUSED(kt_recv(ep, &m, kt_slot())); /* a Reply capability that is not there */
+    EXPECT_REFUSED(kt_recv(ep, &m, kt_slot()));                  /* a Reply capability that is not there */
     EXPECT_ERROR(kt_nb_recv(ep, &m, ep), TN_INVALID_CAPABILITY); /* or not a Reply */
     struct kt_thread *server = echo_spawn(kt_main_hart, ep);
     uint64_t result;

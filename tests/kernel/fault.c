@@ -13,7 +13,7 @@ static void bed_init(unsigned hart)
 /* Where in the probe's page an instruction must stand; the exact place is the probe's own business. */
 static bool pc_in_probe(uint64_t pc)
 {
-    return pc >= KT_CODE_VA && pc < KT_CODE_VA + (uint64_t)(kt_code_end - kt_code_start);
+    return pc >= KT_CODE_VA && pc < KT_CODE_VA + kt_code_bytes;
 }
 
 static void expect_fault(unsigned op, uint64_t addr, uint64_t value, unsigned label, unsigned words)
@@ -71,7 +71,6 @@ static void test_addresses(void)
         kt_probe_reset(&probe);
     }
 }
-
 
 static void test_illegal_instruction(void)
 {

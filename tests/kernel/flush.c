@@ -117,6 +117,48 @@ static void test_ranges(void)
     }
 }
 
+/* arg[0]: an address of one's own window, arg[1], arg[2]: its table and index. */
+static void unmap_own(struct kt_thread *t)
+{
+    volatile uint64_t *own = (uint64_t *)t->arg[0];
+
+    t->result[0] = own[0];
+    EXPECT_OK(kt_pt(t->arg[1], TN_PT_CLEAR, (unsigned)t->arg[2], 1, 0, 0, 0));
+    EXPECT_OK(INV(TN_INIT_VSPACE, TN_VSPACE_FLUSH, t->arg[0], 1, 1));
+    t->result[1] = own[0]; /* faults */
+    t->result[2] = 1;
+}
+
+/* A thread unmaps a page of the space that it runs in; without any switch in between, it must miss it. */
+static void test_own_space(void)
+{
+    unsigned top = kt_boot->levels - 1;
+    uint64_t va = 9ull << (12 + 9 * top);
+    struct kt_space s = {0};
+    tn_cptr_t page = kt_object(TN_FRAME, 12), ep = kt_object(TN_ENDPOINT, 0);
+
+    *(uint64_t *)kt_map(page, 0, 1, TN_READ | TN_WRITE) = 31;
+    s.table[top] = TN_INIT_ROOT_TABLE;
+    tn_cptr_t table = kt_space_extend(&s, va, 0);
+    for (unsigned hart = 0; hart < kt_harts; hart++) {
+        struct kt_msg m = {0};
+        kt_case(hart);
+        REQUIRE_OK(kt_pt(table, TN_PT_MAP, 5, 1, page, 0, TN_READ));
+        struct kt_thread *t = kt_thread_new(hart, unmap_own);
+        t->arg[0] = va + KT_VA(5);
+        t->arg[1] = table;
+        t->arg[2] = 5;
+        EXPECT_OK(INV(t->tcb, TN_TCB_SET_SPACE, KT_ROOT, TN_INIT_VSPACE, ep));
+        kt_thread_start(t);
+        kt_settle(hart);
+        EXPECT_EQ(t->result[0], 31);
+        EXPECT_EQ(t->result[2], 0);
+        EXPECT_OK(kt_nb_recv(ep, &m, kt_object(TN_REPLY, 0)));
+        EXPECT_EQ(m.mr[1], va + KT_VA(5));
+    }
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, table)); /* out of the root again */
+}
+
 /* A space that never ran anywhere interrupts nobody. */
 static void test_nobody(void)
 {
@@ -231,6 +273,7 @@ const struct kt_test flush_tests[] = {
     {"flush.protect_visible", test_protect_visible, 0},
     {"flush.without_wait", test_without_wait, 0},
     {"flush.ranges", test_ranges, 0},
+    {"flush.own_space", test_own_space, 0},
     {"flush.nobody", test_nobody, 0},
     {"flush.odd_addresses", test_odd_addresses, 0},
     {"flush.spurious", test_spurious, 0},

@@ -116,11 +116,11 @@ static void read_initial(struct kt_thread *t)
 {
     uint64_t sum = 0, fcsr;
 
-#define READ_F(n)                                                                                                    \
-    do {                                                                                                             \
-        uint64_t bits;                                                                                               \
-        __asm__ volatile("fmv.x.d %0, f" #n : "=r"(bits));                                                           \
-        sum |= bits;                                                                                                 \
+#define READ_F(n)                                                                                                      \
+    do {                                                                                                               \
+        uint64_t bits;                                                                                                 \
+        __asm__ volatile("fmv.x.d %0, f" #n : "=r"(bits));                                                             \
+        sum |= bits;                                                                                                   \
     } while (0)
     READ_F(0);
     READ_F(1);

@@ -2,25 +2,26 @@
  * the memory must come back whole. `calls=N` in the boot arguments sets the number of calls per hart.
  */
 #include <stdlib.h>
+#include <string.h>
 #include "mem.h"
 
 #define CALLS_DEFAULT 20000
 #define HARTS_MAX 8
-#define POLLS_MAX 1000
+#define POLLS 1000 /* looks after the attackers, at least */
 #define SLOTS 64 /* of the hostile thread's own CNode */
 
 /* What the hostile threads hold, each in a CNode of its own; slot numbers in it. */
 enum {
-    SELF = 1,     /* the CNode */
+    SELF = 1, /* the CNode */
     UNTYPED = 2,
     VSPACE = 3,
-    TCB = 4,      /* its own */
+    TCB = 4, /* its own */
     OTHER_TCB = 5,
-    EP = 6,       /* shared by all */
+    EP = 6, /* shared by all */
     NTFN = 7,
     GATE = 8,
     REPLY = 9,
-    TABLE = 10,   /* level 0, hangs nowhere that runs */
+    TABLE = 10, /* level 0, hangs nowhere that runs */
     UPPER = 11,
     FRAME = 12,
     FIRST_FREE = 16,
@@ -102,8 +103,8 @@ static void random_batch(struct tn_ipc_buffer *buffer, uint64_t *state)
  * blocking ones on things that a deadline or another thread wakes. */
 static uint64_t number(uint64_t *state, bool may_block)
 {
-    static const uint8_t harmless[] = {TN_SYS_HART,   TN_SYS_CALL,     TN_SYS_CALL,     TN_SYS_CALL,  TN_SYS_NB_SEND,
-                                       TN_SYS_NB_RECV, TN_SYS_SIGNAL,  TN_SYS_POLL,     TN_SYS_YIELD, TN_SYS_PT_WRITE,
+    static const uint8_t harmless[] = {TN_SYS_HART,     TN_SYS_CALL,   TN_SYS_CALL, TN_SYS_CALL,  TN_SYS_NB_SEND,
+                                       TN_SYS_NB_RECV,  TN_SYS_SIGNAL, TN_SYS_POLL, TN_SYS_YIELD, TN_SYS_PT_WRITE,
                                        TN_SYS_PT_WRITE, TN_SYS_REPLY,  TN_SYS_CALL};
 
     if (may_block && kt_random(state) % 8 == 0)
@@ -225,7 +226,7 @@ static void run_attack(unsigned n, uint64_t calls, bool may_block, bool peers)
         restock(&a[i]);
         kt_thread_start(a[i].thread);
     }
-    for (unsigned round = 0; round < POLLS_MAX && running > 0 && !kt_failed(); round++) {
+    for (uint64_t round = 0; round < POLLS + calls / 10 && running > 0 && !kt_failed(); round++) {
         running = 0;
         kt_sleep_ticks(kt_ticks_ms(5));
         for (unsigned i = 0; i < n; i++) {
@@ -282,7 +283,8 @@ static void test_without_buffer(void)
 /* The kernel's memory through every door that takes an address or a number. */
 static void test_kernel_addresses(void)
 {
-    static const uint64_t addresses[] = {0xffffffc080200000ull, 0xffffffff80000000ull, 1ull << 63, ~0ull, 0x80000000ull, 0x80200000ull};
+    static const uint64_t addresses[] = {0xffffffc080200000ull, 0xffffffff80000000ull, 1ull << 63, ~0ull,
+                                         0x80000000ull,         0x80200000ull};
     tn_cptr_t frame = kt_object(TN_FRAME, 12), table = kt_object(TN_PAGETABLE, 0), tcb = kt_object(TN_TCB, 0);
     uint64_t bits;
 
@@ -335,7 +337,9 @@ static void batch_changer(struct kt_thread *t)
 
 static void batch_writer(struct kt_thread *t)
 {
-    for (unsigned i = 0; i < 20000; i++) {
+    uint64_t end = kt_time() + kt_ticks_ms(20000);
+
+    while ((t->result[0] < 1000 || t->result[1] < 100) && kt_time() < end) {
         kt_batch()->runs = 1;
         kt_batch()->run[0].table = t->arg[0];
         t->result[kt_batch_write() == TN_OK]++;
@@ -372,6 +376,61 @@ static void test_batch_changes(void)
     EXPECT(writer->result[0] > 0 && writer->result[1] > 0);
 }
 
+#define LIST_WORDS 256
+#define LIST_AT 8
+#define LIST_BAD 0x12345
+
+/* Changes the last page of the list of thread arg[0], over and over. */
+static void list_changer(struct kt_thread *t)
+{
+    volatile uint64_t *words = (uint64_t *)batch_of((struct kt_thread *)t->arg[0]);
+
+    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE)) {
+        words[LIST_AT + LIST_WORDS - 1] = LIST_BAD;
+        kt_add(&t->count, 1); /* takes a moment */
+        words[LIST_AT + LIST_WORDS - 1] = 0;
+        kt_add(&t->count, 1);
+    }
+}
+
+/* arg[0]: view of the table, arg[1]: the Frame's address. */
+static void list_writer(struct kt_thread *t)
+{
+    const volatile uint64_t *view = (const volatile uint64_t *)t->arg[0];
+
+    uint64_t start = kt_time(), enough = start + kt_ticks_ms(1000), end = start + kt_ticks_ms(20000);
+
+    while (kt_time() < enough || ((t->result[0] < 100 || t->result[1] < 100) && kt_time() < end)) {
+        kt_batch()->runs = 1;
+        t->result[kt_batch_write() == TN_OK]++;
+        uint64_t last = view[LIST_WORDS - 1];
+        if (!EXPECT_EQ(last ? tn_pte_paddr(last) : t->arg[1], t->arg[1]))
+            return;
+    }
+}
+
+/* A long list, in which the last page becomes a wrong one after it was checked. */
+static void test_list_changes(void)
+{
+    tn_cptr_t table = kt_object(TN_PAGETABLE, 0), frame = kt_object(TN_FRAME, 13);
+    struct kt_msg m = INVM0(frame, TN_FRAME_ADDRESS);
+    struct kt_thread *writer = kt_thread_new(0, list_writer), *changer = kt_thread_new(1, list_changer);
+    struct tn_pt_batch *b = batch_of(writer);
+
+    writer->arg[0] = (uint64_t)kt_view(table);
+    writer->arg[1] = m.mr[0];
+    memset(b, 0, (LIST_AT + LIST_WORDS) * sizeof(uint64_t));
+    b->run[0] = (struct tn_pt_run){
+        .table = table, .object = frame, .count = LIST_WORDS, .op = TN_PT_MAP_LIST, .rights = TN_READ, .in = LIST_AT};
+    changer->arg[0] = (uint64_t)writer;
+    kt_thread_start(changer);
+    kt_await_count(&changer->count, 1);
+    kt_thread_start(writer);
+    kt_join(writer);
+    changer->stop = 1;
+    kt_join(changer);
+}
+
 /* Characters for the console: the count is checked, the rest is printed as it is. */
 static void test_debug_put(void)
 {
@@ -386,11 +445,8 @@ static void test_debug_put(void)
 }
 
 const struct kt_test hostile_tests[] = {
-    {"hostile.kernel_addresses", test_kernel_addresses, 0},
-    {"hostile.batch_changes", test_batch_changes, 2},
-    {"hostile.debug_put", test_debug_put, 0},
-    {"hostile.without_buffer", test_without_buffer, 0},
-    {"hostile.random_calls", test_random_calls, 0},
-    {"hostile.random_blocking", test_random_blocking, 0},
-    {NULL, NULL, 0},
+    {"hostile.kernel_addresses", test_kernel_addresses, 0}, {"hostile.batch_changes", test_batch_changes, 2},
+    {"hostile.list_changes", test_list_changes, 2},         {"hostile.debug_put", test_debug_put, 0},
+    {"hostile.without_buffer", test_without_buffer, 0},     {"hostile.random_calls", test_random_calls, 0},
+    {"hostile.random_blocking", test_random_blocking, 0},   {NULL, NULL, 0},
 };

@@ -169,7 +169,8 @@ static void test_errors(void)
     EXPECT_ERROR(INV(TN_INIT_IRQ_CONTROL, TN_IRQ_CONTROL_GET, uart_irq, KT_ROOT, ~0ull), TN_RANGE_ERROR);
     EXPECT_ERROR(INV(TN_INIT_IRQ_CONTROL, TN_IRQ_CONTROL_GET, uart_irq, KT_ROOT, ep), TN_DELETE_FIRST);
     uint32_t handler = handler_new();
-    EXPECT_REFUSED(INV(TN_INIT_IRQ_CONTROL, TN_IRQ_CONTROL_GET, uart_irq, KT_ROOT, slot)); /* one handler an interrupt */
+    EXPECT_REFUSED(
+        INV(TN_INIT_IRQ_CONTROL, TN_IRQ_CONTROL_GET, uart_irq, KT_ROOT, slot)); /* one handler an interrupt */
     EXPECT_ERROR(INV(handler, TN_IRQ_SET_NTFN, ep), TN_INVALID_CAPABILITY);
     EXPECT_ERROR(INV(handler, TN_IRQ_SET_NTFN, kt_slot()), TN_FAILED_LOOKUP);
     EXPECT_ERROR(INV(handler, TN_IRQ_SET_NTFN, kt_copy(kt_object(TN_NOTIFICATION, 0), TN_READ)), TN_INVALID_CAPABILITY);
@@ -179,10 +180,7 @@ static void test_errors(void)
 }
 
 const struct kt_test irq_tests[] = {
-    {"irq.delivery", test_delivery, 0},
-    {"irq.waiter", test_waiter, 0},
-    {"irq.clear", test_clear, 0},
-    {"irq.notification_deleted", test_notification_deleted, 0},
-    {"irq.errors", test_errors, 0},
-    {NULL, NULL, 0},
+    {"irq.delivery", test_delivery, 0}, {"irq.waiter", test_waiter, 0},
+    {"irq.clear", test_clear, 0},       {"irq.notification_deleted", test_notification_deleted, 0},
+    {"irq.errors", test_errors, 0},     {NULL, NULL, 0},
 };

@@ -25,8 +25,8 @@ struct kt_test {
 extern const struct kt_test untyped_tests[], cnode_tests[], revoke_tests[], regs_tests[], endpoint_tests[],
     message_tests[], transfer_tests[], gone_tests[], reply_tests[], gate_tests[], notification_tests[],
     deadline_tests[], tcb_tests[], tcb_life_tests[], sched_tests[], vspace_tests[], view_tests[], ptbatch_tests[],
-    ptrefuse_tests[], frame_tests[], flush_tests[], ptreply_tests[], fault_tests[], fp_tests[], irq_tests[], stubs_tests[],
-    smp_tests[], smp_cap_tests[], hostile_tests[];
+    ptrefuse_tests[], frame_tests[], flush_tests[], ptreply_tests[], fault_tests[], fp_tests[], irq_tests[],
+    stubs_tests[], smp_tests[], smp_cap_tests[], hostile_tests[];
 
 /* ---- Checks (check.c). Any thread. The first failure of a test is the one reported. ---- */
 
@@ -38,23 +38,23 @@ bool kt_failed(void);
 void kt_case(uint64_t value); /* shown with a failure: which of a loop's cases */
 
 #define EXPECT(cond) kt_check(cond, __FILE__, __LINE__, #cond, 0, 1)
-#define EXPECT_EQ(got, expected)                                                                                     \
-    ({                                                                                                               \
-        uint64_t kt_got = (uint64_t)(got), kt_want = (uint64_t)(expected);                                           \
-        kt_check(kt_got == kt_want, __FILE__, __LINE__, #got, kt_got, kt_want);                                      \
+#define EXPECT_EQ(got, expected)                                                                                       \
+    ({                                                                                                                 \
+        uint64_t kt_got = (uint64_t)(got), kt_want = (uint64_t)(expected);                                             \
+        kt_check(kt_got == kt_want, __FILE__, __LINE__, #got, kt_got, kt_want);                                        \
     })
 #define EXPECT_ERROR(call, error) kt_check_error(call, error, __FILE__, __LINE__, #call)
 /* Where the contract names no error, or leaves two open: any will do, success will not. */
-#define EXPECT_REFUSED(call)                                                                                         \
-    ({                                                                                                               \
-        int kt_result = (call);                                                                                      \
-        kt_check(kt_result > 0 && kt_result < TN_ERROR_COUNT, __FILE__, __LINE__, #call " is refused",               \
-                 (uint64_t)kt_result, TN_ILLEGAL_OPERATION);                                                         \
+#define EXPECT_REFUSED(call)                                                                                           \
+    ({                                                                                                                 \
+        int kt_result = (call);                                                                                        \
+        kt_check(kt_result > 0 && kt_result < TN_ERROR_COUNT, __FILE__, __LINE__, #call " is refused",                 \
+                 (uint64_t)kt_result, TN_ILLEGAL_OPERATION);                                                           \
     })
-#define EXPECT_EITHER(call, error1, error2)                                                                          \
-    ({                                                                                                               \
-        int kt_result = (call);                                                                                      \
-        kt_check_error(kt_result, kt_result == (error2) ? (error2) : (error1), __FILE__, __LINE__, #call);           \
+#define EXPECT_EITHER(call, error1, error2)                                                                            \
+    ({                                                                                                                 \
+        int kt_result = (call);                                                                                        \
+        kt_check_error(kt_result, kt_result == (error2) ? (error2) : (error1), __FILE__, __LINE__, #call);             \
     })
 #define EXPECT_OK(call) EXPECT_ERROR(call, TN_OK)
 #define REQUIRE(cond) ((void)(EXPECT(cond) || (kt_abort(), 0)))
@@ -114,21 +114,21 @@ const volatile uint64_t *kt_view(tn_cptr_t table); /* a read-only view of a page
 
 struct kt_thread {
     void (*fn)(struct kt_thread *t);
-    uint64_t arg[4];     /* for the test */
-    uint64_t result[4];  /* for the test */
+    uint64_t arg[4];        /* for the test */
+    uint64_t result[4];     /* for the test */
     volatile uint32_t stop; /* for the test: "end your loop" */
-    uint32_t done;       /* atomic: fn returned */
+    uint32_t done;          /* atomic: fn returned */
     uint32_t index;
     tn_cptr_t tcb;
     uint8_t *stack_top;
     struct tn_ipc_buffer *buffer; /* 4 pages */
     uint64_t exit_sp, exit_pc;
-    uint64_t count __attribute__((aligned(64))); /* atomic, for the test: progress others may read */
+    uint64_t count __attribute__((aligned(64)));   /* atomic, for the test: progress others may read */
     uint8_t tls[512] __attribute__((aligned(64))); /* tp points here */
 };
 #define KT_THREADS_MAX 96 /* of one test */
 #define KT_BUFFER_PAGES 4
-#define KT_PRIO_LOW 8     /* default of a test's threads; 1 is the settle threads' */
+#define KT_PRIO_LOW 8 /* default of a test's threads; 1 is the settle threads' */
 
 extern unsigned kt_prio_max; /* the main thread's */
 
@@ -199,14 +199,14 @@ struct kt_probe {
     uint64_t pc;       /* kt_probe_entry in its space */
 };
 enum kt_probe_op {
-    KT_LOAD = 0,    /* -> the 64-bit word at addr */
+    KT_LOAD = 0, /* -> the 64-bit word at addr */
     KT_STORE = 1,
-    KT_EXEC = 2,    /* calls addr -> a0 */
-    KT_UNTIL = 3,   /* loads from addr until it reads value */
-    KT_ECALL = 4,   /* system call number addr, a0 = value, a1 = value + 1 -> a0 */
+    KT_EXEC = 2,  /* calls addr -> a0 */
+    KT_UNTIL = 3, /* loads from addr until it reads value */
+    KT_ECALL = 4, /* system call number addr, a0 = value, a1 = value + 1 -> a0 */
     KT_BREAK = 5,
     KT_ILLEGAL = 6,
-    KT_AMO = 7,     /* adds value to the word at addr -> the old one */
+    KT_AMO = 7,      /* adds value to the word at addr -> the old one */
     KT_COUNT_UP = 8, /* adds 1 to the word at addr for ever */
     KT_LOAD_BYTE = 9,
     KT_STORE_FOR_EVER = 10, /* stores value to addr for ever */
@@ -228,7 +228,8 @@ bool kt_probe_faults(struct kt_probe *p, unsigned op, uint64_t addr, uint64_t sc
 
 /* ---- Assembly (asm.S) ---- */
 
-extern uint8_t kt_code_start[], kt_code_end[], kt_probe_entry[];
+extern uint8_t kt_code_start[];                       /* the probes' page ... */
+extern const uint64_t kt_code_bytes, kt_probe_offset; /* ... its length, and where in it a probe begins */
 extern uint8_t kt_thread_entry[];
 /* Loads x1..x31 from r[1..31], makes a system call, stores all back. */
 void kt_regs_ecall(uint64_t r[32]);

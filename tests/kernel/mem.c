@@ -109,7 +109,7 @@ static void code_init(void)
 
     kt_slot_code = (uint32_t)pool_object(TN_FRAME, 12);
     must(kt_pt(window_table[WINDOW_TABLES - 1], TN_PT_MAP, 511, 1, kt_slot_code, 0, TN_READ | TN_WRITE), "code");
-    memcpy((uint8_t *)window_base + (uint64_t)last * TN_PAGE_BYTES, kt_code_start, (size_t)(kt_code_end - kt_code_start));
+    memcpy((uint8_t *)window_base + (uint64_t)last * TN_PAGE_BYTES, kt_code_start, kt_code_bytes);
     must(kt_pt(window_table[WINDOW_TABLES - 1], TN_PT_CLEAR, 511, 1, 0, 0, 0), "code");
     must(INV(TN_INIT_VSPACE, TN_VSPACE_FLUSH, 0, 0, 1), "flush");
     must(INV0(TN_INIT_VSPACE, TN_VSPACE_FENCE_I), "fence.i");

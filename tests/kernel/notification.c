@@ -73,7 +73,8 @@ static void test_several_waiters(void)
 
 static void test_rights(void)
 {
-    tn_cptr_t ntfn = kt_object(TN_NOTIFICATION, 0), reader = kt_copy(ntfn, TN_READ), writer = kt_mint(ntfn, TN_WRITE, 1);
+    tn_cptr_t ntfn = kt_object(TN_NOTIFICATION, 0), reader = kt_copy(ntfn, TN_READ),
+              writer = kt_mint(ntfn, TN_WRITE, 1);
     uint64_t bits;
 
     EXPECT_ERROR(kt_signal(reader), TN_INVALID_CAPABILITY);

@@ -244,7 +244,8 @@ static void test_protect_leaves_rest(void)
     EXPECT_OK(kt_pt(upper, TN_PT_PROTECT, 2, 1, other, 0, TN_READ | TN_WRITE | TN_EXEC));
     EXPECT_EQ(upper_view[2], leaf);
     /* Rights the Frame capability does not have are not granted. */
-    kt_pt(b.table, TN_PT_PROTECT, 0, 1, kt_copy(b.frame, TN_READ), 0, TN_READ | TN_EXEC); /* refused or without effect */
+    kt_pt(b.table, TN_PT_PROTECT, 0, 1, kt_copy(b.frame, TN_READ), 0,
+          TN_READ | TN_EXEC); /* refused or without effect */
     EXPECT_EQ(b.view[0] & TN_PTE_X, 0);
 }
 

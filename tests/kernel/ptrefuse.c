@@ -35,8 +35,8 @@ static void refused(struct tn_pt_run bad, int expected, int or_expected)
         EXPECT_EQ(bed.view[i] | bed.upper_view[i], 0);
 }
 
-static struct tn_pt_run run(tn_cptr_t table, unsigned op, unsigned first, unsigned count, tn_cptr_t object, uint64_t page,
-                            unsigned rights)
+static struct tn_pt_run run(tn_cptr_t table, unsigned op, unsigned first, unsigned count, tn_cptr_t object,
+                            uint64_t page, unsigned rights)
 {
     return (struct tn_pt_run){.table = table,
                               .op = (uint8_t)op,
@@ -206,7 +206,8 @@ static void test_buffer_end(void)
             int expected = beyond > 0 ? TN_TRUNCATED_MESSAGE : TN_OK;
             kt_case(count << 8 | (unsigned)(beyond + 1));
             kt_batch_clear();
-            kt_batch_add(bed.table, TN_PT_MAP_LIST, 0, count, bed.frame, 0, TN_READ)->in = end - count + (uint32_t)beyond;
+            kt_batch_add(bed.table, TN_PT_MAP_LIST, 0, count, bed.frame, 0, TN_READ)->in =
+                end - count + (uint32_t)beyond;
             for (uint32_t i = end - count - 1; i < end; i++)
                 kt_batch_words()[i] = 0;
             EXPECT_ERROR(kt_batch_write(), expected);
@@ -243,7 +244,8 @@ static void batch_short_buffer(struct kt_thread *t)
         kt_batch_add(t->arg[0], TN_PT_CLEAR, i, 1, 0, 0, 0);
     t->result[0] = (uint64_t)kt_batch_write();
     kt_batch_clear();
-    struct tn_pt_run *r = kt_batch_add(t->arg[0], TN_PT_CLEAR, 0, 379, 0, 0, 0); /* 384 words in all, 6 before the list */
+    struct tn_pt_run *r =
+        kt_batch_add(t->arg[0], TN_PT_CLEAR, 0, 379, 0, 0, 0); /* 384 words in all, 6 before the list */
     r->flags = TN_PT_OLD;
     r->out = 6;
     t->result[1] = (uint64_t)kt_batch_write();

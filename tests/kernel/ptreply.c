@@ -27,7 +27,8 @@ static void serve_faults(unsigned hart)
         kt_batch_clear();
         kt_batch_add(s.table[0], TN_PT_MAP, index, 1, frame, i, TN_READ | TN_WRITE);
         struct kt_msg m = {.info = tn_info(0, 0, 0)};
-        REQUIRE_OK(pt_reply_recv(p.ep, &m, p.reply)); /* the next message is the probe's answer: the store went through */
+        REQUIRE_OK(
+            pt_reply_recv(p.ep, &m, p.reply)); /* the next message is the probe's answer: the store went through */
         EXPECT_EQ(tn_info_label(m.info), KT_PROBE_LABEL);
         EXPECT_EQ(*(uint64_t *)kt_map(frame, i, 1, TN_READ), i == 0 ? 1000 : 0);
         EXPECT(kt_probe_loads(&p, KT_VA(index) + 8 * i, 1000 + i));

@@ -185,10 +185,7 @@ static void test_preemption(void)
 }
 
 const struct kt_test regs_tests[] = {
-    {"regs.simple_calls", test_simple_calls, 0},
-    {"regs.call_same_hart", test_call_same_hart, 0},
-    {"regs.call_cross_hart", test_call_cross_hart, 2},
-    {"regs.wait_send", test_wait_send, 0},
-    {"regs.preemption", test_preemption, 0},
-    {NULL, NULL, 0},
+    {"regs.simple_calls", test_simple_calls, 0},       {"regs.call_same_hart", test_call_same_hart, 0},
+    {"regs.call_cross_hart", test_call_cross_hart, 2}, {"regs.wait_send", test_wait_send, 0},
+    {"regs.preemption", test_preemption, 0},           {NULL, NULL, 0},
 };

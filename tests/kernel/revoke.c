@@ -186,7 +186,8 @@ static void build_everything(unsigned round)
     struct kt_space space;
     struct kt_probe probe;
     tn_cptr_t receivers = kt_object(TN_ENDPOINT, 0), senders = kt_object(TN_ENDPOINT, 0);
-    tn_cptr_t ntfn = kt_object(TN_NOTIFICATION, 0), gate = kt_object(TN_GATE, kt_gate_bits()), cnode = kt_object(TN_CNODE, 8);
+    tn_cptr_t ntfn = kt_object(TN_NOTIFICATION, 0), gate = kt_object(TN_GATE, kt_gate_bits()),
+              cnode = kt_object(TN_CNODE, 8);
     struct kt_thread *blocked[6 * 4];
     unsigned n = 0;
 
@@ -211,7 +212,8 @@ static void build_everything(unsigned round)
     }
     struct kt_msg m = {0};
     EXPECT_OK(kt_recv(senders, &m, kt_object(TN_REPLY, 0)));
-    EXPECT_OK(kt_recv(senders, &m, kt_object(TN_REPLY, 0))); /* at least one caller is parked now, or a sender gone on */
+    EXPECT_OK(
+        kt_recv(senders, &m, kt_object(TN_REPLY, 0))); /* at least one caller is parked now, or a sender gone on */
 }
 
 /* Threads running on every hart, waiters of all kinds, address spaces, all revoked through one Untyped. */

@@ -98,7 +98,8 @@ static void test_wake_preempts_cross(void)
             continue;
         kt_case(hart);
         tn_cptr_t ntfn = kt_mint(kt_object(TN_NOTIFICATION, 0), TN_RIGHTS_ALL, 1);
-        struct kt_thread *busy = kt_thread_new_prio(hart, 10, spin), *woken = kt_thread_new_prio(hart, 11, wait_then_stamp);
+        struct kt_thread *busy = kt_thread_new_prio(hart, 10, spin),
+                         *woken = kt_thread_new_prio(hart, 11, wait_then_stamp);
         woken->arg[0] = ntfn;
         woken->arg[1] = (uint64_t)&busy->count;
         kt_thread_start(woken);

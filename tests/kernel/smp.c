@@ -214,15 +214,15 @@ static void pt_exchanger(struct kt_thread *t)
 
     for (unsigned i = 0; i < 400; i++) {
         kt_batch_clear();
-        struct tn_pt_run *r = kt_batch_add(t->arg[0], TN_PT_MAP, kt_random(&state) % 4, 4, t->arg[1],
-                                           kt_random(&state) % 12, TN_READ);
+        struct tn_pt_run *r =
+            kt_batch_add(t->arg[0], TN_PT_MAP, kt_random(&state) % 4, 4, t->arg[1], kt_random(&state) % 12, TN_READ);
         r->flags = TN_PT_OLD;
         r->out = 40;
         if (!EXPECT_OK(kt_batch_write()))
             return;
         for (unsigned k = 0; k < 4; k++) {
             uint64_t old = kt_batch_words()[40 + k];
-            t->result[0] += ((r->page + k) << 8) + 1;            /* in: sum of pages and number of entries */
+            t->result[0] += ((r->page + k) << 8) + 1; /* in: sum of pages and number of entries */
             if (old)
                 t->result[1] += (((tn_pte_paddr(old) - t->arg[2]) >> 12) << 8) + 1; /* out */
         }
@@ -335,14 +335,9 @@ static void test_fault_storm(void)
 }
 
 const struct kt_test smp_tests[] = {
-    {"smp.ping_pong", test_ping_pong, 2},
-    {"smp.shared_endpoint", test_shared_endpoint, 2},
-    {"smp.send_storm", test_send_storm, 2},
-    {"smp.signal_storm", test_signal_storm, 2},
-    {"smp.waiter_storm", test_waiter_storm, 2},
-    {"smp.pt_neighbours", test_pt_neighbours, 2},
-    {"smp.pt_exchange", test_pt_exchange, 2},
-    {"smp.flush_storm", test_flush_storm, 2},
-    {"smp.fault_storm", test_fault_storm, 2},
-    {NULL, NULL, 0},
+    {"smp.ping_pong", test_ping_pong, 2},       {"smp.shared_endpoint", test_shared_endpoint, 2},
+    {"smp.send_storm", test_send_storm, 2},     {"smp.signal_storm", test_signal_storm, 2},
+    {"smp.waiter_storm", test_waiter_storm, 2}, {"smp.pt_neighbours", test_pt_neighbours, 2},
+    {"smp.pt_exchange", test_pt_exchange, 2},   {"smp.flush_storm", test_flush_storm, 2},
+    {"smp.fault_storm", test_fault_storm, 2},   {NULL, NULL, 0},
 };

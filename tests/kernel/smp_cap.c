@@ -37,13 +37,14 @@ static void builder(struct kt_thread *t)
     for (unsigned i = 0; i < WORK / storm_harts(); i++) {
         static const struct {
             unsigned type, size_bits;
-        } kinds[] = {{TN_ENDPOINT, 0}, {TN_TCB, 0}, {TN_FRAME, 12}, {TN_PAGETABLE, 0}, {TN_CNODE, 3}, {TN_NOTIFICATION, 0},
-                     {TN_VSPACE, 0},   {TN_REPLY, 0}};
+        } kinds[] = {{TN_ENDPOINT, 0}, {TN_TCB, 0},          {TN_FRAME, 12}, {TN_PAGETABLE, 0},
+                     {TN_CNODE, 3},    {TN_NOTIFICATION, 0}, {TN_VSPACE, 0}, {TN_REPLY, 0}};
         unsigned k = kt_random(&state) % 8, count = 1 + kt_random(&state) % 8;
         if (!EXPECT_OK(kt_retype(untyped, kinds[k].type, kinds[k].size_bits, cnode, first, count)))
             return;
         for (unsigned c = 0; c < 20; c++)
-            EXPECT_OK(INV(cnode, TN_CNODE_COPY, first + 20 + c, tn_cptr_in((uint32_t)cnode, first + c % count), TN_READ));
+            EXPECT_OK(
+                INV(cnode, TN_CNODE_COPY, first + 20 + c, tn_cptr_in((uint32_t)cnode, first + c % count), TN_READ));
         EXPECT_OK(INV(cnode, TN_CNODE_MOVE, first + 50, tn_cptr_in((uint32_t)cnode, first + 20)));
         if (i % 2) {
             if (!EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, untyped)))
@@ -254,7 +255,8 @@ static void thread_maker(struct kt_thread *t)
             REQUIRE_OK(INV(slot, TN_TCB_SET_AFFINITY, kt_random(&state) % kt_harts));
         if (kt_random(&state) % 2)
             REQUIRE_OK(INV0(slot, TN_TCB_SUSPEND));
-        REQUIRE_OK(kt_random(&state) % 2 ? INV(KT_ROOT, TN_CNODE_DELETE, slot) : INV(KT_ROOT, TN_CNODE_REVOKE, t->arg[2]));
+        REQUIRE_OK(kt_random(&state) % 2 ? INV(KT_ROOT, TN_CNODE_DELETE, slot)
+                                         : INV(KT_ROOT, TN_CNODE_REVOKE, t->arg[2]));
     }
 }
 

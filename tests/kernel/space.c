@@ -57,7 +57,7 @@ void kt_probe_new_handled(struct kt_probe *p, const struct kt_space *s, unsigned
     p->tcb = kt_object(TN_TCB, 0);
     p->ep = kt_object(TN_ENDPOINT, 0);
     p->reply = kt_object(TN_REPLY, 0);
-    p->pc = KT_CODE_VA + (uint64_t)(kt_probe_entry - kt_code_start);
+    p->pc = KT_CODE_VA + kt_probe_offset;
     REQUIRE_OK(INV(p->tcb, TN_TCB_SET_SPACE, KT_ROOT, s->vspace, handler ? handler : p->ep));
     REQUIRE_OK(INV(p->tcb, TN_TCB_SET_AFFINITY, hart));
     REQUIRE_OK(INV(p->tcb, TN_TCB_SET_PRIORITY, KT_PRIO_LOW));

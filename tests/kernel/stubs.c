@@ -28,7 +28,8 @@ static void test_invocations(void)
     EXPECT_OK(tn_tcb_write_reg(slot + 4, 31, 0x500));
     EXPECT_OK(tn_tcb_set_badge(slot + 4, 12));
     EXPECT_OK(tn_tcb_read_regs(slot + 4, 0, 32, kt_buffer(), values));
-    EXPECT(values[0] == 0x100 && values[2] == 0x200 && values[4] == 0x300 && values[10] == 0x400 && values[31] == 0x500);
+    EXPECT(values[0] == 0x100 && values[2] == 0x200 && values[4] == 0x300 && values[10] == 0x400 &&
+           values[31] == 0x500);
     EXPECT_OK(tn_tcb_resume(slot + 4));
     EXPECT_OK(tn_tcb_suspend(slot + 4));
     EXPECT_OK(tn_cnode_copy(KT_ROOT, slot + 6, slot + 5, TN_WRITE));
@@ -66,7 +67,8 @@ static void stub_client(struct kt_thread *t)
 static void test_messages(void)
 {
     tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), ntfn = kt_mint(kt_object(TN_NOTIFICATION, 0), TN_RIGHTS_ALL, 6);
-    struct kt_thread *server = echo_spawn(kt_main_hart, ep), *client = kt_spawn(kt_main_hart, stub_client, ep, kt_slot());
+    struct kt_thread *server = echo_spawn(kt_main_hart, ep),
+                     *client = kt_spawn(kt_main_hart, stub_client, ep, kt_slot());
 
     kt_join(client);
     echo_stop(server);

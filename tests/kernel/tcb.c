@@ -239,7 +239,8 @@ static void test_bad_pc(void)
 {
     struct kt_space space;
     struct kt_probe probe;
-    static const uint64_t pcs[] = {0, 0x7fff000, 1ull << 38, 1ull << 47, 1ull << 63, ~0ull, ~0ull << 39, 0x8000000000000ull};
+    static const uint64_t pcs[] = {0,          0x7fff000, 1ull << 38,  1ull << 47,
+                                   1ull << 63, ~0ull,     ~0ull << 39, 0x8000000000000ull};
     struct kt_msg m = {0};
 
     kt_space_new(&space);

@@ -65,8 +65,8 @@ static void thread_setup(struct kt_thread *t, tn_cptr_t tcb, unsigned hart, unsi
     REQUIRE_OK(INV(tcb, TN_TCB_SET_AFFINITY, hart));
     REQUIRE_OK(INV(tcb, TN_TCB_SET_PRIORITY, prio));
     REQUIRE_OK(INV(tcb, TN_TCB_SET_BADGE, t->index + 1));
-    REQUIRE_OK(INV(tcb, TN_TCB_WRITE_REGS, (uint64_t)kt_thread_entry, (uint64_t)t->stack_top, (uint64_t)t->tls,
-                   (uint64_t)t));
+    REQUIRE_OK(
+        INV(tcb, TN_TCB_WRITE_REGS, (uint64_t)kt_thread_entry, (uint64_t)t->stack_top, (uint64_t)t->tls, (uint64_t)t));
 }
 
 static struct kt_thread *thread_clean(unsigned index, void (*fn)(struct kt_thread *))

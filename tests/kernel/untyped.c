@@ -326,8 +326,8 @@ static void test_device(void)
     const struct tn_boot_untyped *u = &kt_boot->untyped[i];
     tn_cptr_t device = (tn_cptr_t)(TN_INIT_FIRST_UNTYPED + i);
     uint32_t slot = kt_slot();
-    static const unsigned types[] = {TN_CNODE, TN_TCB, TN_ENDPOINT, TN_GATE, TN_REPLY, TN_NOTIFICATION, TN_VSPACE,
-                                     TN_PAGETABLE};
+    static const unsigned types[] = {TN_CNODE, TN_TCB,          TN_ENDPOINT, TN_GATE,
+                                     TN_REPLY, TN_NOTIFICATION, TN_VSPACE,   TN_PAGETABLE};
     for (unsigned t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
         kt_case(types[t]);
         EXPECT_REFUSED(kt_retype(device, types[t], types[t] == TN_CNODE ? 4 : 0, KT_ROOT, slot, 1));

@@ -105,7 +105,8 @@ static void test_read_only(void)
 /* What a view needs: READ on the table shown, a level-0 entry, one at a time. */
 static void test_errors(void)
 {
-    tn_cptr_t table = kt_object(TN_PAGETABLE, 0), upper = kt_object(TN_PAGETABLE, 1), shown = kt_object(TN_PAGETABLE, 1);
+    tn_cptr_t table = kt_object(TN_PAGETABLE, 0), upper = kt_object(TN_PAGETABLE, 1),
+              shown = kt_object(TN_PAGETABLE, 1);
 
     EXPECT_ERROR(kt_pt(table, TN_PT_VIEW, 0, 1, kt_copy(shown, TN_WRITE), 0, TN_READ), TN_INVALID_CAPABILITY);
     EXPECT_ERROR(kt_pt(table, TN_PT_VIEW, 0, 1, kt_object(TN_FRAME, 12), 0, TN_READ), TN_INVALID_CAPABILITY);

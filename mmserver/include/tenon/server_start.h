@@ -43,7 +43,7 @@ enum tn_server_slot {
 /* Priorities of a system: init above the workers, workers above every client. */
 #define TN_PRIORITY_INIT 63u
 #define TN_PRIORITY_WORKER 48u
-#define TN_PRIORITY_CLIENT_MAX 47u
+#define TN_PRIORITY_CLIENT_MAX TN_PRIORITY_CLIENT /* a client cannot rise above the others */
 #define TN_PRIORITY_CLIENT 32u
 
 enum server_protocol { SERVER_PROTOCOL_ADV = 0, SERVER_PROTOCOL_RW = 1 };

@@ -8,7 +8,7 @@
 #define CALLS_DEFAULT 20000
 #define HARTS_MAX 8
 #define POLLS 1000 /* looks after the attackers, at least */
-#define SLOTS 64 /* of the hostile thread's own CNode */
+#define SLOTS 64   /* of the hostile thread's own CNode */
 
 /* What the hostile threads hold, each in a CNode of its own; slot numbers in it. */
 enum {

@@ -22,7 +22,7 @@ static uint32_t transfer_caps(struct tcb *from, struct tcb *to, struct tn_ipc_bu
     uint64_t first = out->recv_slot;
     for (uint32_t i = 0; i < count; i++) {
         struct slot *source = cspace_slot(from->root, in->caps[i]);
-        struct slot *dest = first ? cspace_slot(to->root, (uint32_t)(first + i)) : NULL;
+        struct slot *dest = first <= UINT32_MAX - i ? cspace_slot(to->root, first + i) : NULL; /* 0: take none */
         if (!source || !dest || source->w0 == 0 || dest->w0 != 0)
             return i;
         struct cap c = {source->w0, source->w1};

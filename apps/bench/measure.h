@@ -1,5 +1,5 @@
-/* Counting instructions of one operation, and printing what came out. Used by the memory benchmarks (this folder) and by
- * those of the bare kernel (tests/bench), so that both are taken in the same way.
+/* Counting instructions of one operation, and printing what came out. Used by the memory benchmarks (this folder) and
+ * by those of the bare kernel (tests/bench), so that both are taken in the same way.
  *
  * A figure is a set of samples of one operation: the difference of two readings of `instret` around it, less what the
  * readings themselves count. It is printed as one line that tests/bench/bench.py reads:

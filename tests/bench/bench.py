@@ -83,7 +83,8 @@ def print_table(rows, reference):
                           target.get("aim", ""), verdict(row["instrs"], target), other).rstrip())
     controls = [f"{row['bench'][len('control_'):]} {row['instrs']}" for row in rows
                 if "exact" in reference.get(row["bench"], {})]
-    print("controls:", ", ".join(controls))
+    if controls:
+        print("controls:", ", ".join(controls))
 
 
 def compare(rows, reference):
@@ -131,6 +132,9 @@ def parse():
 
 def main():
     options = parse()
+    if options.record and options.filter:
+        print("bench: RECORD=1 records all figures: leave out BENCH", file=sys.stderr)
+        return 2
     with open(REFERENCE, encoding="utf-8") as source:
         reference = json.load(source)
     rows = []
@@ -143,7 +147,7 @@ def main():
         print(f"bench: {error}", file=sys.stderr)
         return 1
     print_table(rows, reference)
-    if options.record and not options.filter:
+    if options.record:
         record(rows)
     wrong, better = compare(rows, reference)
     wrong += missing(rows, options)

@@ -27,7 +27,8 @@ uint64_t kt_seed = 1, kt_test_seed = 1;
 
 static struct measure samples;
 
-extern const uint8_t kb_server_start[], kb_server_end[];
+extern const uint8_t kb_server_start[];
+extern const uint64_t kb_server_bytes;
 
 /* ---- System calls and messages ---- */
 
@@ -69,7 +70,7 @@ static tn_cptr_t server_new(unsigned words)
     tn_cptr_t code = kt_object(TN_FRAME, 12), tcb = kt_object(TN_TCB, 0);
     tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), reply = kt_object(TN_REPLY, 0);
 
-    memcpy(kt_map(code, 0, 1, TN_READ | TN_WRITE), kb_server_start, (size_t)(kb_server_end - kb_server_start));
+    memcpy(kt_map(code, 0, 1, TN_READ | TN_WRITE), kb_server_start, kb_server_bytes);
     REQUIRE_OK(INV0(TN_INIT_VSPACE, TN_VSPACE_FENCE_I));
     kt_space_new(&s);
     REQUIRE_OK(kt_pt(s.table[0], TN_PT_MAP, SERVER_INDEX, 1, code, 0, TN_READ | TN_EXEC));

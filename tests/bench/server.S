@@ -1,14 +1,14 @@
 /* The server of the IPC benchmarks: position-independent code, copied into a page of an address space of its own.
  *
- * s0 = endpoint, s1 = Reply object, s2 = info word of its replies. Message words go back as they came. No memory is touched.
- * The two numbers are checked against tenon/syscall.h in kbench.c.
+ * s0 = endpoint, s1 = Reply object, s2 = info word of its replies. Message words go back as they came. No memory is
+ * touched. The two numbers are checked against tenon/syscall.h in kbench.c.
  */
     .equ SYS_REPLY_RECV, 2
     .equ SYS_RECV, 5
 
     .section .rodata
     .balign 8
-    .globl kb_server_start, kb_server_end
+    .globl kb_server_start, kb_server_bytes
     .option push
     .option norelax
 kb_server_start:
@@ -23,3 +23,6 @@ kb_server_start:
     j       1b
 kb_server_end:
     .option pop
+    .balign 8
+kb_server_bytes:
+    .dword  kb_server_end - kb_server_start

@@ -1,4 +1,4 @@
-/* The kernel's invariants, checked in debug builds at the end of every kernel entry: those of the hart always, those of
+/* The kernel's invariants, checked in debug builds at the beginning of every kernel entry: those of the hart always, those of
  * memory for the next few tables in turn, so that all tables are seen again and again at a bounded price.
  *
  *   - no lock is held; the current thread is READY and at home

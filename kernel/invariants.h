@@ -1,4 +1,5 @@
-/* The kernel's invariants (docs/architecture.md, "Trust"), checked in debug builds at the end of every kernel entry. */
+/* The kernel's invariants (docs/architecture.md, "Trust"), checked in debug builds at the beginning of every kernel
+ * entry: what the one before left behind. */
 #pragma once
 #include "hart.h"
 

@@ -14,5 +14,7 @@ void offsets(void)
     OFFSET(HART_KERNEL_SP, offsetof(struct hart, kernel_sp));
     OFFSET(HART_BYTES, sizeof(struct hart));
     OFFSET(HART_HARTID, offsetof(struct hart, hartid));
+    OFFSET(HART_CURRENT, offsetof(struct hart, current));
+    OFFSET(HART_RESCHED, offsetof(struct hart, resched));
     OFFSET(HART_ONLINE, offsetof(struct hart, online));
 }

@@ -94,7 +94,7 @@ void sched_switch(struct hart *h, struct tcb *t)
 /* hop 4, to the worker; hop 9, back to the client. */
 void sched_hand_over(struct hart *h, struct tcb *t)
 {
-    if (likely(t->priority >= sched_top(h) && !t->stop)) {
+    if (likely(sched_none_above(h, t->priority) && !t->stop)) {
         sched_switch(h, t);
         return;
     }
@@ -137,7 +137,7 @@ static void idle(struct hart *h)
     ipi_serve(h);
 }
 
-void sched_choose(struct hart *h)
+struct tcb *sched_choose(struct hart *h)
 {
     h->resched = false;
     struct tcb *t = h->current;
@@ -163,11 +163,11 @@ void sched_choose(struct hart *h)
     h->resched = false;
     if (h->ready_bits != 0 && !h->slice_armed)
         timer_slice_start(h, SLICES_PER_SECOND);
+    return h->current;
 }
 
 void sched_start(void)
 {
     struct hart *h = hart_self();
-    sched_choose(h);
-    trap_return(h->current);
+    trap_return(sched_choose(h));
 }

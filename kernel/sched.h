@@ -29,13 +29,19 @@ static inline int sched_top(const struct hart *h)
 /* A WAKING thread is at home (this hart). */
 void sched_arrive(struct hart *h, struct tcb *t);
 
+/* Is no thread above this priority ready? */
+static inline bool sched_none_above(const struct hart *h, uint32_t priority)
+{
+    return h->ready_bits >> priority <= 1;
+}
+
 /* Makes `t` current. It must be in no queue. */
 void sched_switch(struct hart *h, struct tcb *t);
 /* The current thread has blocked: run `t`, which the caller owns, if nothing ready is more urgent; else queue it. */
 void sched_hand_over(struct hart *h, struct tcb *t);
 /* What to run now: called at the end of every kernel entry when current is NULL or resched is set. Idles until there is
  * something. */
-void sched_choose(struct hart *h);
+struct tcb *sched_choose(struct hart *h);
 /* The current thread goes behind its equals. */
 void sched_yield(struct hart *h);
 /* The slice of the current thread is over. */

@@ -201,7 +201,7 @@ static inline bool reply_part(struct tcb *t, struct tcb **caller)
     return valid;
 }
 
-static inline void sys_reply_recv(struct hart *h, struct tcb *t)
+static __attribute__((noinline)) void sys_reply_recv(struct hart *h, struct tcb *t)
 {
     struct tcb *caller;
     if (unlikely(!reply_part(t, &caller)))
@@ -233,11 +233,21 @@ static inline void sys_reply_recv(struct hart *h, struct tcb *t)
     receive_from(h, t, true);
 }
 
-static void sys_pt_write(struct tcb *t)
+static __attribute__((noinline)) void sys_pt_write(struct tcb *t)
 {
     status_t status = ptwrite_batch(t);
     if (likely(status == TN_OK))
         tcb_set_info(t, 0);
+    else
+        tcb_set_error(t, status);
+}
+
+/* hop 7, then 8 and 9. */
+static __attribute__((noinline)) void sys_pt_reply_recv(struct hart *h, struct tcb *t)
+{
+    status_t status = ptwrite_batch(t);
+    if (likely(status == TN_OK))
+        sys_reply_recv(h, t);
     else
         tcb_set_error(t, status);
 }
@@ -338,7 +348,8 @@ static status_t invoke(struct tcb *t, struct cap c, uint64_t label)
     }
 }
 
-static inline void sys_call(struct hart *h, struct tcb *t)
+/* The hot calls are functions of their own, to which syscall_dispatch jumps without a frame. */
+static __attribute__((noinline)) void sys_call(struct hart *h, struct tcb *t)
 {
     struct cap c = cspace_lookup(t->root, t->x[REG_A0]);
     enum tn_object type = cap_type(c);
@@ -391,27 +402,9 @@ static void sys_debug_put(struct tcb *t)
     tcb_set_info(t, 0);
 }
 
-void syscall_dispatch(struct hart *h, struct tcb *t)
+static __attribute__((noinline)) void dispatch_others(struct hart *h, struct tcb *t, uint64_t number)
 {
-    uint64_t number = t->x[REG_A7];
-    t->x[REG_PC] += 4;
     switch (number) {
-    case TN_SYS_HART:
-        t->x[REG_A0] = h->index;
-        break;
-    case TN_SYS_CALL:
-        sys_call(h, t);
-        break;
-    case TN_SYS_PT_REPLY_RECV: { /* hop 7, then 8 and 9 */
-        status_t status = ptwrite_batch(t);
-        if (unlikely(status != TN_OK)) {
-            tcb_set_error(t, status);
-            break;
-        }
-    } /* fall through */
-    case TN_SYS_REPLY_RECV:
-        sys_reply_recv(h, t);
-        break;
     case TN_SYS_SEND:
         sys_send(h, t, SEND_BLOCK);
         break;
@@ -449,4 +442,27 @@ void syscall_dispatch(struct hart *h, struct tcb *t)
         t->x[REG_PC] -= 4;
         ipc_fault(h, t, TN_FAULT_UNKNOWN_SYSCALL, t->x[REG_PC], number, t->x[REG_A0], t->x[REG_A1]);
     }
+}
+
+void syscall_dispatch(struct hart *h, struct tcb *t)
+{
+    uint64_t number = t->x[REG_A7];
+    t->x[REG_PC] += 4;
+    if (likely(number == TN_SYS_CALL)) {
+        sys_call(h, t);
+        return;
+    }
+    if (likely(number == TN_SYS_PT_REPLY_RECV)) {
+        sys_pt_reply_recv(h, t);
+        return;
+    }
+    if (likely(number == TN_SYS_REPLY_RECV)) {
+        sys_reply_recv(h, t);
+        return;
+    }
+    if (likely(number == TN_SYS_HART)) {
+        t->x[REG_A0] = h->index;
+        return;
+    }
+    dispatch_others(h, t, number);
 }

@@ -45,7 +45,7 @@ void trap_poll_interrupts(struct hart *h)
 }
 
 /* hop 2. The entry became valid after this hart cached its absence: make it look again. All else goes to the handler. */
-static void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
+static __attribute__((noinline)) void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
 {
     uint64_t va = csr_read(stval);
     struct vspace *v = t->vspace;
@@ -59,7 +59,7 @@ static void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
     ipc_fault(h, t, TN_FAULT_VM, t->x[REG_PC], va, scause == CAUSE_FETCH_PAGE, scause);
 }
 
-static void exception(struct hart *h, struct tcb *t, uint64_t scause)
+static __attribute__((noinline)) void exception(struct hart *h, struct tcb *t, uint64_t scause)
 {
     uint64_t stval = csr_read(stval);
     switch (scause) {
@@ -79,9 +79,11 @@ static void exception(struct hart *h, struct tcb *t, uint64_t scause)
     ipc_fault(h, t, TN_FAULT_USER_EXCEPTION, t->x[REG_PC], stval, 0, scause);
 }
 
-struct tcb *trap_handle(struct tcb *t, uint64_t scause)
+/* Sorts; each branch is a jump, since trap.S has saved everything and nothing here needs a frame. */
+void trap_handle(struct tcb *t, uint64_t scause)
 {
     struct hart *h = hart_self();
+    invariants_check(h);
     if (likely(scause == CAUSE_ECALL_U))
         syscall_dispatch(h, t);
     else if (scause == CAUSE_LOAD_PAGE || scause == CAUSE_STORE_PAGE || scause == CAUSE_FETCH_PAGE)
@@ -90,8 +92,4 @@ struct tcb *trap_handle(struct tcb *t, uint64_t scause)
         trap_poll_interrupts(h);
     else
         exception(h, t, scause);
-    invariants_check(h);
-    if (unlikely(!h->current || h->resched))
-        sched_choose(h);
-    return h->current;
 }

@@ -62,19 +62,27 @@ void port_tables_put(unsigned worker, unsigned level, const paddr_t *in, unsigne
     tables_put(level, in, n);
 }
 
+static inline void zero_line(uint64_t *word)
+{
+    word[0] = 0;
+    word[1] = 0;
+    word[2] = 0;
+    word[3] = 0;
+    word[4] = 0;
+    word[5] = 0;
+    word[6] = 0;
+    word[7] = 0;
+}
+
 void port_zero(paddr_t frame)
 {
     uint64_t *word = port_frame(frame), *end = word + TN_PAGE_BYTES / sizeof *word;
 
-    for (; word < end; word += 8) {
-        word[0] = 0;
-        word[1] = 0;
-        word[2] = 0;
-        word[3] = 0;
-        word[4] = 0;
-        word[5] = 0;
-        word[6] = 0;
-        word[7] = 0;
+    for (; word < end; word += 32) {
+        zero_line(word);
+        zero_line(word + 8);
+        zero_line(word + 16);
+        zero_line(word + 24);
         __asm__ volatile("" : : "r"(word) : "memory"); /* keeps the loop from becoming a call of memset */
     }
 }

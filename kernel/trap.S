@@ -57,7 +57,7 @@ trap_entry:
         li      s0, 0
         call    trap_handle
 
-        /* 4. The current thread runs on, unless there is none or another should. hop 10. */
+        /* 4. The current thread runs on, unless there is none or another should. */
         ld      a0, HART_CURRENT(tp)
         lbu     t0, HART_RESCHED(tp)
         beqz    a0, 5f
@@ -65,7 +65,7 @@ trap_entry:
 5:      mv      a0, tp
         call    sched_choose
 
-        /* 5. a0 = the thread to run. */
+        /* 5. a0 = the thread to run: hop 10 for the faulting thread, before it hop 5 for the worker. */
         .global trap_return
 trap_return:
         ld      t0, 0*8(a0)

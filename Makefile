@@ -53,10 +53,8 @@ COMMON   := -std=gnu17 -g -O2 $(WARNINGS) $(INCLUDES) -misa-spec=2.2 -mcmodel=me
             -DTENON_DEBUG=$(if $(filter 1,$(DEBUG)),1,0)
 # The readers of libboot run before the kernel is mapped where it was linked: no tables of absolute addresses.
 KERNEL_FLAGS := $(COMMON) -march=rv64imac -mabi=lp64 -fno-omit-frame-pointer -fno-jump-tables -fno-tree-switch-conversion
-# Files of the fast paths (docs/fault-path.md) have no frame pointers of their own in release builds, and leave s0, their
-# callers' frame pointer, alone: a panic's backtrace skips them and goes on.
-FAST_C     := trap syscall ipc ptwrite sched pt endpoint
-FAST_FLAGS := $(if $(filter 1,$(DEBUG)),,-fomit-frame-pointer -ffixed-s0)
+# The fast paths leave the callee-saved registers alone: they are the user's (kernel/fastpath.h).
+FAST_FLAGS := -fomit-frame-pointer $(addprefix -ffixed-s,0 1 2 3 4 5 6 7 8 9 10 11)
 USER_FLAGS   := $(COMMON) -march=rv64imafdc -mabi=lp64d
 
 # $(call objects,KIND,SOURCES): KIND is `kernel` or `user`; libboot is compiled as both.
@@ -66,7 +64,7 @@ $(BUILD)/kernel/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  cc    $<"
 	$(Q)$(CC) $(KERNEL_FLAGS) -MMD -MP -c $< -o $@
-$(FAST_C:%=$(BUILD)/kernel/kernel/%.c.o): KERNEL_FLAGS += $(FAST_FLAGS)
+$(BUILD)/kernel/kernel/fastpath.c.o: KERNEL_FLAGS += $(FAST_FLAGS)
 $(BUILD)/kernel/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	@echo "  as    $<"

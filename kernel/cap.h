@@ -90,6 +90,12 @@ static inline struct cap slot_read(const struct slot *s)
             return c;
     }
 }
+/* The first word alone, for types whose second word the caller does not use: it names object, type and rights, and is read in
+ * one piece. The object's memory is seen as it was made, since its address comes out of the word (RVWMO, address dependency). */
+static inline uint64_t slot_read_w0(const struct slot *s)
+{
+    return load_relaxed(&s->w0); /* pairs with: slot_write */
+}
 /* Replaces a slot's capability; CSpace lock held. Does not touch the derivation list. */
 void slot_write(struct slot *s, struct cap c);
 

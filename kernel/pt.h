@@ -1,6 +1,8 @@
 /* Page-table entries: their making, the walk, and what the kernel needs of Sv39, Sv48 and Sv57
  * (privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System" and the sections after it). */
 #pragma once
+#include "atomic.h"
+#include "csr.h"
 #include "mmu.h"
 #include "types.h"
 #include <tenon/ptbatch.h>
@@ -41,5 +43,22 @@ static inline pte_t pt_link(paddr_t table)
 _Static_assert(TN_READ << 1 == TN_PTE_R && TN_WRITE << 1 == TN_PTE_W && TN_EXEC << 1 == TN_PTE_X, "pt_permissions");
 _Static_assert(TN_WRITE << 6 == TN_PTE_D, "pt_permissions");
 
-/* Does the table tree under `root` now allow an access with this scause (12, 13, 15) from user mode? Reads only. */
-bool pt_allows(paddr_t root, vaddr_t va, uint64_t scause);
+/* Does the table tree under `root` now allow an access with this scause (12, 13, 15) from user mode? Reads only. Tables cannot
+ * vanish meanwhile: memory changes its type only after every hart has been outside the kernel. */
+static inline bool pt_allows(paddr_t root, vaddr_t va, uint64_t scause)
+{
+    if (unlikely(root.v == 0 || va.v >> mmu_user_bits != 0))
+        return false;
+    for (uint32_t shift = mmu_user_bits - 8;; shift -= 9) { /* a root has one index bit less for user addresses */
+        pte_t pte = load_relaxed((const pte_t *)phys_to_virt(root) + (va.v >> shift & (TN_PT_ENTRIES - 1)));
+        if (!(pte & TN_PTE_V))
+            return false;
+        if (unlikely(pte & TN_PTE_RWX)) {
+            uint64_t need = scause == CAUSE_FETCH_PAGE ? TN_PTE_X : scause == CAUSE_STORE_PAGE ? TN_PTE_W : TN_PTE_R;
+            return (pte & (need | TN_PTE_U)) == (need | TN_PTE_U);
+        }
+        if (unlikely(shift == TN_PAGE_BITS))
+            return false;
+        root.v = tn_pte_paddr(pte);
+    }
+}

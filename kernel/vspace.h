@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "cap.h"
+#include "csr.h"
 #include "hart.h"
 
 struct vspace {
@@ -31,5 +32,15 @@ void vspace_finalise(struct vspace *v);
 
 /* Loads the space on this hart. */
 void vspace_switch(struct hart *h, struct vspace *v);
+/* Its two parts, where the hart has had the space before: nothing but satp is to be written. */
+static inline bool vspace_is_known(const struct hart *h, const struct vspace *v)
+{
+    return (load_relaxed(&v->harts[h->index / 64]) >> h->index % 64 & 1) != 0 && v->asid != 0;
+}
+static inline void vspace_load(struct hart *h, uint64_t satp)
+{
+    h->satp = satp;
+    csr_write(satp, satp);
+}
 
 status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label);

@@ -60,10 +60,12 @@ trap_entry:
         ld      sp, HART_KERNEL_SP(tp)
         mv      a0, t0
         la      ra, trap_slow
-        addi    t0, t0, -CAUSE_LOAD_PAGE
-        beqz    t0, fast_page_fault
-        addi    t0, t0, CAUSE_LOAD_PAGE - CAUSE_STORE_PAGE
-        beqz    t0, fast_page_fault
+        li      t1, CAUSE_STORE_PAGE
+        li      t2, CAUSE_LOAD_PAGE
+        li      t3, CAUSE_BREAKPOINT
+        beq     t0, t1, fast_page_fault
+        beq     t0, t2, fast_page_fault
+        beq     t0, t3, fast_breakpoint
 
         /* 4. All else: save the other registers too. s0 = 0 ends backtraces. */
 trap_slow:

@@ -14,7 +14,7 @@
 #include "ipc.h"
 #include "panic.h"
 #include "pt.h"
-#include "ptwrite.h"
+#include "ptfast.h"
 #include "reply.h"
 #include "sched.h"
 #include "vspace.h"
@@ -45,8 +45,8 @@ static inline void save_callee_saved(struct tcb *t)
 }
 
 /* hop 5 and hop 10: the thread runs, with a message in a0..a5. They are not stored: its next trap saves them. */
-static inline __attribute__((noreturn)) void run_with_message(struct tcb *to, uint64_t badge, uint64_t info, uint64_t m0,
-                                                              uint64_t m1, uint64_t m2, uint64_t m3)
+static inline __attribute__((noreturn)) void run_with_message(struct tcb *to, uint64_t badge, uint64_t info,
+                                                              uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3)
 {
     register uint64_t a0 __asm__("a0") = badge;
     register uint64_t a1 __asm__("a1") = info;
@@ -146,8 +146,9 @@ static __attribute__((noinline, noreturn)) void switch_with_more(struct tcb *to,
 }
 
 /* Second half of hops 4 and 9. The caller has executed a store-conditional in this kernel entry: no reservation outlives it. */
-static inline __attribute__((always_inline, noreturn)) void
-switch_to(struct hart *h, struct tcb *to, uint64_t badge, uint64_t info, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3)
+static inline __attribute__((always_inline, noreturn)) void switch_to(struct hart *h, struct tcb *to, uint64_t badge,
+                                                                      uint64_t info, uint64_t m0, uint64_t m1,
+                                                                      uint64_t m2, uint64_t m3)
 {
     kassert_debug(!to->stop); /* who stops a blocked thread of this hart takes it off its queue */
     store_relaxed(&to->state, THREAD_READY);
@@ -178,7 +179,7 @@ static inline __attribute__((always_inline)) struct tcb *meet(struct hart *h, st
     /* From here on somebody who holds the reply object can answer: the thread's registers are in place before. */
     save_callee_saved(t);
     t->reply = r;
-    store_release(&t->state, THREAD_BLOCKED_REPLY);             /* pairs with: tcb_stop */
+    store_release(&t->state, THREAD_BLOCKED_REPLY);                 /* pairs with: tcb_stop */
     if (unlikely(!compare_exchange_acq_rel(&r->caller, NULL, t))) { /* pairs with: reply_take, reply_cancel */
         store_relaxed(&t->state, THREAD_READY);
         goto no;
@@ -297,8 +298,8 @@ void fast_pt_reply_recv(void)
     struct hart *h = hart_self();
     struct tcb *t = h->current;
     invariants_check(h);
-    if (unlikely(ptwrite_batch(t) != TN_OK))
-        return; /* refused again, and told, by the slow way */
+    if (unlikely(!ptfast_batch(t)))
+        return;
     reply_and_wait(h, t, t->x[REG_A0], t->x[REG_A1], t->x[REG_A2], t->x[REG_A3], t->x[REG_A4], t->x[REG_A5],
                    t->x[REG_A6]);
 }
@@ -308,7 +309,7 @@ void fast_pt_write(void)
     struct hart *h = hart_self();
     struct tcb *t = h->current;
     invariants_check(h);
-    if (unlikely(ptwrite_batch(t) != TN_OK))
+    if (unlikely(!ptfast_batch(t)))
         return;
     tcb_set_info(t, 0);
     run_on(t);

@@ -34,11 +34,6 @@ struct batch {
     struct tcb *t;
 };
 
-static inline struct tn_pt_batch *batch_in(uint64_t buffer)
-{
-    return (struct tn_pt_batch *)((char *)tcb_buffer(buffer) + TN_IPC_BATCH_OFFSET);
-}
-
 static bool words_fit(const struct batch *b, uint64_t first, uint64_t count)
 {
     return first <= b->word_count && count <= b->word_count - first;
@@ -158,24 +153,17 @@ static status_t decode(const struct batch *b, const struct tn_pt_run *user, stru
 
 /* ---- writing ---- */
 
-/* Release: whoever sees the entry, a walker or a view, sees what was written to the table it links before.
- * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's. */
-static inline pte_t exchange_entry(pte_t *entry, pte_t value)
-{
-    return __atomic_exchange_n(entry, value, __ATOMIC_RELEASE);
-}
-
 /* MAP, LINK, VIEW, CLEAR: values with a constant step. */
 static void write_stepped(const struct batch *b, const struct run *r)
 {
     pte_t *entry = r->entry, *end = entry + r->count, value = r->value;
     if (likely(!r->old)) {
         for (; entry != end; entry++, value += r->step)
-            exchange_entry(entry, value);
+            ptwrite_exchange(entry, value);
         return;
     }
     for (uint64_t *out = &b->words[r->out]; entry != end; entry++, value += r->step)
-        store_relaxed(out++, exchange_entry(entry, value));
+        store_relaxed(out++, ptwrite_exchange(entry, value));
 }
 
 static void write_list(const struct batch *b, const struct run *r)
@@ -185,32 +173,16 @@ static void write_list(const struct batch *b, const struct run *r)
         uint64_t page = load_relaxed(&b->words[r->in + i]);
         if (unlikely(!pt_pages_fit(page, r->limit, 1, r->level) || !pt_page_aligned(base + page, r->level)))
             continue; /* changed since it was checked: the writer's loss */
-        pte_t old = exchange_entry(&r->entry[i], r->value + (page << TN_PTE_PPN_SHIFT));
+        pte_t old = ptwrite_exchange(&r->entry[i], r->value + (page << TN_PTE_PPN_SHIFT));
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
-    }
-}
-
-/* Gives an entry the permissions `value`. What it gains must be in `grants`, and the page in the Frame of `limit` pages at `frame`. */
-static inline pte_t protect_entry(pte_t *entry, pte_t value, pte_t grants, paddr_t frame, uint64_t limit)
-{
-    for (;;) {
-        pte_t old = load_relaxed(entry);
-        if (unlikely(!tn_pte_is_leaf(old)))
-            return old;
-        pte_t gained = pt_gained(old, value);
-        if (gained != 0 && unlikely(!pt_granted(gained, grants) ||
-                                    (tn_pte_paddr(old) - frame.v) >> TN_PAGE_BITS >= limit))
-            return old;
-        if (likely(compare_exchange_relaxed(entry, old, pt_protected(old, value))))
-            return old;
     }
 }
 
 static void write_protect(const struct batch *b, const struct run *r)
 {
     for (uint32_t i = 0; i < r->count; i++) {
-        pte_t old = protect_entry(&r->entry[i], r->value, r->grants, r->frame, r->limit);
+        pte_t old = ptwrite_protect(&r->entry[i], r->value, r->grants, r->frame, r->limit);
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
     }
@@ -226,14 +198,16 @@ static void write_run(const struct batch *b, const struct run *r)
         write_stepped(b, r);
 }
 
-static status_t write_any(struct tcb *t, uint64_t buffer)
+/* hop 7, where it is not the usual batch: the pages are there when this returns. */
+status_t ptwrite_batch(struct tcb *t)
 {
     struct run runs[TN_PT_RUNS_MAX];
+    uint64_t buffer = load_relaxed(&t->buffer);
     uint64_t bytes = tcb_buffer_bytes(buffer);
     if (unlikely(bytes == 0))
         return TN_TRUNCATED_MESSAGE;
     struct batch b = {.t = t, .word_count = (bytes - TN_IPC_BATCH_OFFSET) / sizeof(uint64_t)};
-    b.user = batch_in(buffer);
+    b.user = ptwrite_batch_in(buffer);
     b.words = (uint64_t *)b.user;
     uint32_t count = load_relaxed(&b.user->runs);
     if (unlikely(count > TN_PT_RUNS_MAX ||
@@ -252,133 +226,4 @@ static status_t write_any(struct tcb *t, uint64_t buffer)
         write_run(&b, &runs[i]);
     store_relaxed(&b.user->runs, 0); /* done: a system call that is cancelled and starts again writes nothing twice */
     return TN_OK;
-}
-
-/* ---- the usual batch: one run, in a last-level table, of MAP, CLEAR or PROTECT ----
- *
- * The same checks as above with the level, 0, put in, and in registers. Where one fails write_any() finds out which: no
- * function here has written anything before its last check. */
-
-/* The third word of struct tn_pt_run. */
-struct shape {
-    uint64_t word;
-};
-_Static_assert(offsetof(struct tn_pt_run, first) == 16 && offsetof(struct tn_pt_run, count) == 18 &&
-                   offsetof(struct tn_pt_run, op) == 20 && offsetof(struct tn_pt_run, rights) == 21 &&
-                   offsetof(struct tn_pt_run, soft) == 22 && offsetof(struct tn_pt_run, flags) == 23,
-               "struct shape");
-static inline uint64_t shape_first(struct shape s)
-{
-    return s.word & 0xffff;
-}
-static inline uint64_t shape_count(struct shape s)
-{
-    return s.word >> 16 & 0xffff;
-}
-static inline uint64_t shape_op(struct shape s)
-{
-    return s.word >> 32 & 0xff;
-}
-static inline uint64_t shape_rights(struct shape s)
-{
-    return s.word >> 40 & 0xff;
-}
-static inline uint64_t shape_soft(struct shape s)
-{
-    return s.word >> 48 & 0xff;
-}
-static inline uint64_t shape_flags(struct shape s)
-{
-    return s.word >> 56;
-}
-static inline bool shape_permits(struct shape s)
-{
-    return pt_rights_valid(shape_rights(s)) && shape_soft(s) <= 3 && shape_flags(s) == 0;
-}
-
-static inline bool frame_grants(struct cap frame, uint64_t rights)
-{
-    return cap_type(frame) == TN_FRAME && cap_has(frame, rights) && (frame.w1 & FRAME_DEVICE) == 0;
-}
-
-static inline bool map_usual(cspace_root_t root, const struct tn_pt_run *u, struct shape s, pte_t *entry, pte_t *end)
-{
-    struct cap frame = cspace_lookup(root, load_relaxed(&u->object));
-    uint64_t page = load_relaxed(&u->page), pages = 1ull << (cap_frame_bits(frame) - TN_PAGE_BITS);
-    if (unlikely(!shape_permits(s) || !frame_grants(frame, shape_rights(s)) ||
-                 !pt_pages_fit(page, pages, shape_count(s), 0)))
-        return false;
-    pte_t value = pt_leaf(cap_paddr(frame), shape_rights(s), shape_soft(s)) + (page << TN_PTE_PPN_SHIFT);
-    do {
-        exchange_entry(entry, value);
-        value += 1ull << TN_PTE_PPN_SHIFT;
-    } while (++entry != end);
-    return true;
-}
-
-static inline bool clear_usual(uint64_t buffer, const struct tn_pt_run *u, struct shape s, pte_t *entry, pte_t *end)
-{
-    if (shape_flags(s) == 0) {
-        do
-            exchange_entry(entry, 0);
-        while (++entry != end);
-        return true;
-    }
-    uint64_t first = load_relaxed(&u->out), limit = (tcb_buffer_bytes(buffer) - TN_IPC_BATCH_OFFSET) / sizeof(uint64_t);
-    if (unlikely(shape_flags(s) != TN_PT_OLD || first + shape_count(s) > limit))
-        return false;
-    uint64_t *out = (uint64_t *)batch_in(buffer) + first;
-    do
-        store_relaxed(out++, exchange_entry(entry, 0));
-    while (++entry != end);
-    return true;
-}
-
-static inline bool protect_usual(cspace_root_t root, const struct tn_pt_run *u, struct shape s, pte_t *entry, pte_t *end)
-{
-    if (unlikely(!shape_permits(s)))
-        return false;
-    pte_t value = pt_permissions(shape_rights(s)) + (shape_soft(s) << TN_PTE_SOFT_SHIFT);
-    tn_cptr_t object = load_relaxed(&u->object);
-    if (object == 0) {
-        do
-            protect_entry(entry, value, 0, (paddr_t){0}, 0);
-        while (++entry != end);
-        return true;
-    }
-    struct cap frame = cspace_lookup(root, object);
-    if (unlikely(!frame_grants(frame, shape_rights(s))))
-        return false;
-    uint64_t pages = 1ull << (cap_frame_bits(frame) - TN_PAGE_BITS);
-    do
-        protect_entry(entry, value, value & TN_PTE_RWX, cap_paddr(frame), pages);
-    while (++entry != end);
-    return true;
-}
-
-static inline bool write_usual(struct tcb *t, uint64_t buffer, const struct tn_pt_run *u)
-{
-    struct shape s = {load_relaxed((const uint64_t *)u + 2)};
-    struct cap table = cspace_lookup(t->root, load_relaxed(&u->table));
-    if (unlikely(cap_type(table) != TN_PAGETABLE || !cap_has(table, TN_WRITE) || table.w1 != 0 ||
-                 shape_count(s) == 0 || shape_first(s) + shape_count(s) > TN_PT_ENTRIES))
-        return false;
-    pte_t *entry = (pte_t *)cap_object(table) + shape_first(s), *end = entry + shape_count(s);
-    if (shape_op(s) == TN_PT_MAP)
-        return map_usual(t->root, u, s, entry, end);
-    if (shape_op(s) == TN_PT_CLEAR)
-        return clear_usual(buffer, u, s, entry, end);
-    return shape_op(s) == TN_PT_PROTECT && protect_usual(t->root, u, s, entry, end);
-}
-
-/* hop 7: the page is there when this returns. */
-status_t ptwrite_batch(struct tcb *t)
-{
-    uint64_t buffer = load_relaxed(&t->buffer);
-    struct tn_pt_batch *b = batch_in(buffer);
-    if (likely(buffer != 0 && load_relaxed(&b->runs) == 1 && write_usual(t, buffer, &b->run[0]))) {
-        store_relaxed(&b->runs, 0); /* as in write_any() */
-        return TN_OK;
-    }
-    return write_any(t, buffer);
 }

@@ -253,6 +253,15 @@ RECORD ?= 0#              1: write what was measured into tests/bench/expected.j
 bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
 
+# Where they go: the same systems under a plug-in of QEMU's. Plug-ins are programs of this machine.
+.PHONY: profile
+build/plugins/%.so: platform/qemu-virt/plugins/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	$(Q)$(HOST_CC) -std=gnu17 -g -O2 $(WARNINGS) -fPIC -shared -MMD -MP -MF $(@:.so=.d) $< -o $@
+profile: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench) build/plugins/profile.so
+	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(BENCH)' --mm '$(MM)'
+
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \

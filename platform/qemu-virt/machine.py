@@ -158,14 +158,14 @@ def describe_harts(system, monitor):
     return lines + [f"all registers: {full}"]
 
 
-def run(system, echo):
-    """Runs the system to its end or to its time limit. `echo` is called with each line of the console."""
+def run(system, echo, extra=()):
+    """Runs the system to its end or to its time limit. `echo` is called with each line of the console; `extra`: of QEMU."""
     scratch = tempfile.mkdtemp(prefix="tenon-")
     monitor = os.path.join(scratch, "monitor")
     qemu = None
     try:
         start = time.monotonic()
-        qemu = subprocess.Popen(command(system, monitor), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        qemu = subprocess.Popen(command(system, monitor, extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
         lines, hang = read_console(qemu, start + system.limit_s, echo)
         if hang:

@@ -1,0 +1,67 @@
+"""What the instructions of an operation are for: the one table that maps code to phases.
+
+A rule is (component, source files, functions, phase); the first that fits counts. An instruction is looked up by the inlined
+function that it belongs to, from the innermost outwards, until a rule fits: an atomic operation inlined in a lock is locking,
+a lock inlined in a transaction too. Where a rule says OUTER the caller decides. What no rule knows is `other`, and
+a profile that has more of it than OTHER_MAX fails, so that new files get their place here.
+
+Patterns are those of a shell: * ? [abc]; several are separated by blanks.
+"""
+
+import fnmatch
+
+TRAP, SWITCH, IPC, CAPS = "trap entry and exit", "thread switch", "IPC", "capability look-up"
+SPURIOUS, WRITES, FLUSH = "spurious-fault check", "page-table writes", "flushing"
+DECODE, TRANSACTION, LOCKING, ZEROING = "server's requests", "transaction logic", "locking", "zeroing"
+LIBRARY, PROGRAM, OTHER = "client library", "measured program", "other"
+PHASES = (TRAP, SWITCH, IPC, CAPS, SPURIOUS, WRITES, FLUSH, DECODE, TRANSACTION, LOCKING, ZEROING, LIBRARY, PROGRAM, OTHER)
+OUTER = None
+OTHER_MAX = 0.03  # of all instructions of an operation
+
+RULES = [
+    # Small helpers belong to what they are used for.
+    ("*", "*/atomic.h */csr.h */types.h */hart.h */fence.h */error.h", "*", OUTER),
+
+    ("kernel", "kernel/trap.S kernel/trap.[ch]", "*", TRAP),
+    ("kernel", "kernel/syscall.[ch]", "syscall_dispatch dispatch_*", TRAP),
+    ("kernel", "kernel/timer.[ch] kernel/sched.[ch] kernel/fp.*", "*", SWITCH),
+    ("kernel", "kernel/vspace.[ch]", "vspace_switch vspace_enter", SWITCH),
+    ("kernel", "kernel/spinlock.[ch] kernel/lockdep.[ch]", "*", LOCKING),
+    ("kernel", "kernel/cap.[ch] kernel/cnode.[ch] kernel/cdt.[ch] kernel/gate.[ch]", "*", CAPS),
+    ("kernel", "kernel/pt.[ch]", "pt_allows*", SPURIOUS),
+    ("kernel", "kernel/ptwrite.[ch] kernel/include/tenon/ptbatch.h kernel/pt.[ch] kernel/memory.[ch]", "*", WRITES),
+    ("kernel", "kernel/shootdown.[ch] kernel/ipi.[ch] kernel/mmu.[ch] kernel/vspace.[ch]", "*", FLUSH),
+    ("kernel", "kernel/ipc.[ch] kernel/endpoint.[ch] kernel/reply.[ch] kernel/notification.[ch] kernel/syscall.[ch] kernel/tcb.[ch] "
+               "kernel/include/tenon/message.h kernel/include/tenon/fault.h", "*", IPC),
+    ("firmware", "*", "*", TRAP),
+
+    ("server", "mmserver/corten/*lock*.[ch] mmserver/corten/epoch.[ch] mmserver/lock.h", "*", LOCKING),
+    ("server", "*", "memset *zero*", ZEROING),
+    ("server", "mmserver/corten/batch.[ch] kernel/include/tenon/ptbatch.h", "*", WRITES),
+    ("server", "mmserver/port.[ch]", "*pt_write*", WRITES),
+    ("server", "mmserver/corten/flush.[ch]", "*", FLUSH),
+    ("server", "mmserver/port.[ch]", "*flush*", FLUSH),
+    ("server", "mmserver/corten/*", "*", TRANSACTION),
+    ("server", "mmserver/frames.[ch] mmserver/tables.[ch] mmserver/supply.[ch] mmserver/port.[ch]", "*", TRANSACTION),
+    ("server", "mmserver/*", "*", DECODE),
+    ("server", "libipc/* kernel/include/tenon/*", "*", IPC),
+    ("server", "tests/*", "*", PROGRAM),
+
+    ("client", "libipc/* kernel/include/tenon/*", "*", LIBRARY),
+    ("client", "apps/* tests/*", "*", PROGRAM),
+]
+
+
+def fits(text, patterns):
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns.split())
+
+
+def phase_of(component, frames):
+    """`frames`: (function, file) of an instruction, the innermost inlined function first."""
+    for function, file in frames:
+        for rule_component, files, functions, phase in RULES:
+            if fits(component, rule_component) and fits(file, files) and fits(function, functions):
+                if phase is OUTER:
+                    break
+                return phase
+    return OTHER

@@ -28,7 +28,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile%,$(GOALS)),build run plugin) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -163,6 +163,8 @@ help:
 	@echo "make test          all tests; ends with 'N passed, N failed'"
 	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
+	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
+	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
@@ -253,14 +255,19 @@ RECORD ?= 0#              1: write what was measured into tests/bench/expected.j
 bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
 
-# Where they go: the same systems under a plug-in of QEMU's. Plug-ins are programs of this machine.
-.PHONY: profile
-build/plugins/%.so: platform/qemu-virt/plugins/%.c Makefile
+# Where they go: the same systems under a plug-in of QEMU's, which is a program of this machine.
+PROFILE_NEEDS := $(BUILD)/kernel.elf $(BUILD)/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+PICTURE_OF    := pf mmap munmap
+.PHONY: profile profile-picture
+$(BUILD)/plugins/profile.so: platform/qemu-virt/profile.c platform/qemu-virt/plugin.h
 	@mkdir -p $(@D)
-	@echo "  cc    $<"
-	$(Q)$(HOST_CC) -std=gnu17 -g -O2 $(WARNINGS) -fPIC -shared -MMD -MP -MF $(@:.so=.d) $< -o $@
-profile: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench) build/plugins/profile.so
+	@echo "  plug  $@"
+	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)
+profile: $(PROFILE_NEEDS)
 	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(BENCH)' --mm '$(MM)'
+profile-picture: $(PROFILE_NEEDS)
+	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(PICTURE_OF)' --quiet
+	@$(PYTHON) tests/bench/picture.py $(PICTURE_OF:%=$(BUILD)/bench/profile-%.json) > docs/profile.svg
 
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.

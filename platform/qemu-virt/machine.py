@@ -31,6 +31,7 @@ class System:
         self.files = dict(files or {})  # name in the initrd -> path, or bytes
         self.limit_s = limit_s
         self.accel = ["-accel", "tcg,thread=multi"]
+        self.extra = []  # further options for QEMU
         self.kernel = os.path.join(build, "kernel.elf")
         self.work = os.path.join(build, "run", name)
 
@@ -158,14 +159,14 @@ def describe_harts(system, monitor):
     return lines + [f"all registers: {full}"]
 
 
-def run(system, echo, extra=()):
-    """Runs the system to its end or to its time limit. `echo` is called with each line of the console; `extra`: of QEMU."""
+def run(system, echo):
+    """Runs the system to its end or to its time limit. `echo` is called with each line of the console."""
     scratch = tempfile.mkdtemp(prefix="tenon-")
     monitor = os.path.join(scratch, "monitor")
     qemu = None
     try:
         start = time.monotonic()
-        qemu = subprocess.Popen(command(system, monitor, extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        qemu = subprocess.Popen(command(system, monitor, system.extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
         lines, hang = read_console(qemu, start + system.limit_s, echo)
         if hang:

@@ -14,7 +14,10 @@ import symbols  # noqa: E402
 
 ADDR2LINE = "riscv64-unknown-elf-addr2line"
 PAGE_BYTES = 4096
-COMPONENTS = {"mmserver": "server", "bench": "client", "kbench": "client"}  # others by their own names
+FIRMWARE = range(0x80000000, 0x80200000)
+# The kernel's benchmarks are one program, and the code that it copies into another address space its partner.
+COMPONENTS = {"mmserver": "server", "bench": "client", "kbench": "program"}  # others by their own names
+PARTNER = "partner"
 
 
 class Unknown(Exception):
@@ -145,8 +148,8 @@ class Attribution:
         for program in self.programs if code else []:
             found = program.find(code)
             if found is not None:
-                return program, found - vaddr, "server"
-        return None, 0, "firmware"
+                return program, found - vaddr, PARTNER
+        return None, 0, "firmware" if vaddr in FIRMWARE else "unknown"
 
     def samples(self, program):
         """For each print of `program`: the paths of the samples since the last one."""

@@ -34,7 +34,8 @@ def boot(arm, options, use="bench", extra=()):
     system = machine.System(f"{use}-{arm}", options.build, dts, harts=1, bootargs=f"mmu=sv39 {bootargs}", init=program,
                             limit_s=LIMIT_S)
     system.accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
-    result = machine.run(system, lambda line: None, extra)
+    system.extra = list(extra)
+    result = machine.run(system, lambda line: None)
     if not result.passed():
         raise Failed(f"{arm}: the system failed:\n" + "\n".join("    | " + line for line in result.lines[-20:]))
     return result.lines

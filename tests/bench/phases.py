@@ -1,6 +1,6 @@
 """What the instructions of an operation are for: the one table that maps code to phases.
 
-A rule is (component, source files, functions, phase); the first that fits counts. An instruction is looked up by the inlined
+A rule is (components, source files, functions, phase); the first that fits counts. An instruction is looked up by the inlined
 function that it belongs to, from the innermost outwards, until a rule fits: an atomic operation inlined in a lock is locking,
 a lock inlined in a transaction too. Where a rule says OUTER the caller decides. What no rule knows is `other`, and
 a profile that has more of it than OTHER_MAX fails, so that new files get their place here.
@@ -19,36 +19,40 @@ OUTER = None
 OTHER_MAX = 0.03  # of all instructions of an operation
 
 RULES = [
+    ("kernel", "kernel/fence.h", "tlb_*", FLUSH),
     # Small helpers belong to what they are used for.
-    ("*", "*/atomic.h */csr.h */types.h */hart.h */fence.h */error.h", "*", OUTER),
+    ("*", "*/atomic.h */csr.h */types.h */hart.h */fence.h */config.h */layout.h", "*", OUTER),
+    ("*", "kernel/pt.h kernel/mmu.h kernel/memory.h kernel/tcb.h kernel/include/tenon/*", "*", OUTER),
+    ("*", "mmserver/corten/port.h mmserver/corten/table.h mmserver/corten/stock.h", "*[!d]_add *_count port_* pte_* va_* level_*", OUTER),
 
-    ("kernel", "kernel/trap.S kernel/trap.[ch]", "*", TRAP),
-    ("kernel", "kernel/syscall.[ch]", "syscall_dispatch dispatch_*", TRAP),
-    ("kernel", "kernel/timer.[ch] kernel/sched.[ch] kernel/fp.*", "*", SWITCH),
-    ("kernel", "kernel/vspace.[ch]", "vspace_switch vspace_enter", SWITCH),
+    ("kernel", "kernel/trap.[chS] kernel/hart.c", "*", TRAP),
+    ("kernel", "kernel/syscall.[ch]", "*dispatch*", TRAP),
+    ("kernel", "kernel/sched.[ch] kernel/timer.[ch] kernel/fp.*", "*", SWITCH),
+    ("kernel", "kernel/vspace.[ch]", "vspace_switch*", SWITCH),
     ("kernel", "kernel/spinlock.[ch] kernel/lockdep.[ch]", "*", LOCKING),
     ("kernel", "kernel/cap.[ch] kernel/cnode.[ch] kernel/cdt.[ch] kernel/gate.[ch]", "*", CAPS),
-    ("kernel", "kernel/pt.[ch]", "pt_allows*", SPURIOUS),
-    ("kernel", "kernel/ptwrite.[ch] kernel/include/tenon/ptbatch.h kernel/pt.[ch] kernel/memory.[ch]", "*", WRITES),
-    ("kernel", "kernel/shootdown.[ch] kernel/ipi.[ch] kernel/mmu.[ch] kernel/vspace.[ch]", "*", FLUSH),
-    ("kernel", "kernel/ipc.[ch] kernel/endpoint.[ch] kernel/reply.[ch] kernel/notification.[ch] kernel/syscall.[ch] kernel/tcb.[ch] "
-               "kernel/include/tenon/message.h kernel/include/tenon/fault.h", "*", IPC),
+    ("kernel", "kernel/pt.c", "*allow*", SPURIOUS),
+    ("kernel", "kernel/ptwrite*.[ch] kernel/pt.c kernel/memory.c", "*", WRITES),
+    ("kernel", "kernel/syscall.[ch]", "sys_pt_write*", WRITES),
+    ("kernel", "kernel/shootdown.[ch] kernel/ipi.[ch] kernel/mmu.c kernel/vspace.[ch]", "*", FLUSH),
+    ("kernel", "kernel/string.S", "memset", ZEROING),
+    ("kernel", "kernel/*ipc*.[chS] kernel/endpoint.[ch] kernel/reply.[ch] kernel/notification.[ch] kernel/syscall.[ch]", "*", IPC),
+    ("kernel", "kernel/tcb.c kernel/string.S", "*", IPC),  # registers and message words
     ("firmware", "*", "*", TRAP),
 
     ("server", "mmserver/corten/*lock*.[ch] mmserver/corten/epoch.[ch] mmserver/lock.h", "*", LOCKING),
     ("server", "*", "memset *zero*", ZEROING),
-    ("server", "mmserver/corten/batch.[ch] kernel/include/tenon/ptbatch.h", "*", WRITES),
+    ("server", "mmserver/corten/batch.[ch]", "*", WRITES),
     ("server", "mmserver/port.[ch]", "*pt_write*", WRITES),
     ("server", "mmserver/corten/flush.[ch]", "*", FLUSH),
     ("server", "mmserver/port.[ch]", "*flush*", FLUSH),
     ("server", "mmserver/corten/*", "*", TRANSACTION),
     ("server", "mmserver/frames.[ch] mmserver/tables.[ch] mmserver/supply.[ch] mmserver/port.[ch]", "*", TRANSACTION),
     ("server", "mmserver/*", "*", DECODE),
-    ("server", "libipc/* kernel/include/tenon/*", "*", IPC),
-    ("server", "tests/*", "*", PROGRAM),
+    ("server", "libipc/*", "*", IPC),
 
-    ("client", "libipc/* kernel/include/tenon/*", "*", LIBRARY),
-    ("client", "apps/* tests/*", "*", PROGRAM),
+    ("client program", "libipc/*", "*", LIBRARY),
+    ("client program partner", "apps/* tests/*", "*", PROGRAM),
 ]
 
 
@@ -59,8 +63,8 @@ def fits(text, patterns):
 def phase_of(component, frames):
     """`frames`: (function, file) of an instruction, the innermost inlined function first."""
     for function, file in frames:
-        for rule_component, files, functions, phase in RULES:
-            if fits(component, rule_component) and fits(file, files) and fits(function, functions):
+        for components, files, functions, phase in RULES:
+            if fits(component, components) and fits(file, files) and fits(function, functions):
                 if phase is OUTER:
                     break
                 return phase

@@ -16,7 +16,7 @@ import bench
 import phases
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PLUGIN = os.path.normpath(os.path.join(ROOT, "build", "plugins", "profile.so"))
+PLUGIN = os.path.join("plugins", "profile.so")  # in the build directory, or else in that of this tree
 WIDTH = 46  # of a function's column
 SHOWN = 1   # instructions: functions with less, on the path shown and in the mean, are counted in one line
 
@@ -80,6 +80,14 @@ def exact(value, per):
     return value // per if value % per == 0 else value / per
 
 
+def find_plugin(options):
+    for build in (options.build, os.path.join(ROOT, "build")):
+        path = os.path.join(build, PLUGIN)
+        if os.path.exists(path):
+            return path
+    raise bench.Failed(f"{os.path.join(options.build, PLUGIN)}: not built")
+
+
 def record(mm, options):
     """Runs one system under the plug-in: its figures."""
     name = "kbench" if mm == bench.KERNEL else "bench"
@@ -93,7 +101,7 @@ def record(mm, options):
     out = os.path.join(options.build, "bench", f"profile-{mm}.txt")
     os.makedirs(os.path.dirname(out), exist_ok=True)
     console = bench.boot(mm, options, "profile",
-                         ["-plugin", f"{options.plugin},out={out},add={marks[0]:#x},print={marks[1]:#x}"])
+                         ["-plugin", f"{find_plugin(options)},out={out},add={marks[0]:#x},print={marks[1]:#x}"])
     kernel = attribute.Program("kernel", os.path.join(options.build, "kernel.elf"), "kernel")
     recording = attribute.Recording(out)
     os.remove(out)
@@ -171,7 +179,6 @@ def check_other(figure, rows):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build")
-    parser.add_argument("--plugin", default=PLUGIN)
     parser.add_argument("--bench", default="", help="names, separated by blanks")
     parser.add_argument("--mm", default="", help="user-adv or user-rw; both unless said")
     parser.add_argument("--lines", action="store_true", help="print instructions by source line too")
@@ -179,29 +186,35 @@ def parse():
     return parser.parse_args()
 
 
+def wanted_systems(names, options):
+    """The systems that these benchmarks belong to, as recorded; all, if one is not recorded."""
+    with open(bench.EXPECTED, encoding="utf-8") as source:
+        recorded = [key.split("/") for key in json.load(source)]
+    known = {name for name, _ in recorded}
+    systems = [mm for mm in (bench.KERNEL, *bench.ARMS) if any(name not in known or [name, mm] in recorded for name in names)]
+    return [mm for mm in systems if not options.mm or mm in (bench.KERNEL, options.mm)]
+
+
 def wanted_figures(options):
     """{name: figures} of the benchmarks that were asked for, in this order."""
-    with open(bench.REFERENCE, encoding="utf-8") as source:
-        known = json.load(source)
     names = options.bench.split()
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise bench.Failed(f"BENCH= must be of: {' '.join(known)}")
-    result = {name: [] for name in names}
-    for mm in (bench.KERNEL, *([options.mm] if options.mm else bench.ARMS)):
-        if not all(result.values()) or mm != bench.KERNEL:
-            for figure in record(mm, options):
-                result.get(figure.name, []).append(figure)
+    figures = [figure for mm in wanted_systems(names, options) for figure in record(mm, options)]
+    measured = list(dict.fromkeys(figure.name for figure in figures))
+    result = {name: [figure for figure in figures if figure.name == name] for name in names}
+    for name, mine in result.items():
+        if not mine:
+            raise bench.Failed(f"BENCH={name}: these are measured: {' '.join(measured)}")
     return result
 
 
 def main():
     options = parse()
+    if not options.bench.strip():
+        print("profile: which? BENCH=pf, or another name that make bench shows", file=sys.stderr)
+        return 2
     failed = False
     try:
         for name, figures in wanted_figures(options).items():
-            if not figures:
-                raise bench.Failed(f"{name}: was not measured")
             with open(os.path.join(options.build, "bench", f"profile-{name}.json"), "w", encoding="utf-8") as out:
                 for figure in figures:
                     figure.check()

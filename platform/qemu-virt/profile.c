@@ -26,7 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "profile_api.h"
+#include "plugin.h"
 
 #define PAGE_BYTES 4096u
 #define BUCKETS 1024u
@@ -245,7 +245,7 @@ static void finish_path(void)
     passed_count = 0;
 }
 
-static void on_access(unsigned hart, uint32_t info, uint64_t vaddr, void *data)
+static void on_access(unsigned hart, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
 {
     (void)hart, (void)info, (void)vaddr;
     if (pending == data)
@@ -285,15 +285,15 @@ static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
     for (size_t i = 0; i < count; i++) {
         struct qemu_plugin_insn *q = qemu_plugin_tb_get_insn(block, i);
         struct insn *insn = insn_of(q);
-        qemu_plugin_register_vcpu_insn_exec_cb(q, on_insn, PLUGIN_NO_REGISTERS, insn);
+        qemu_plugin_register_vcpu_insn_exec_cb(q, on_insn, QEMU_PLUGIN_CB_NO_REGS, insn);
         if (insn->accesses)
-            qemu_plugin_register_vcpu_mem_cb(q, on_access, PLUGIN_NO_REGISTERS, PLUGIN_READS_AND_WRITES, insn);
+            qemu_plugin_register_vcpu_mem_cb(q, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, insn);
     }
 }
 
 /* ---- Start ---- */
 
-PLUGIN_EXPORT int qemu_plugin_version = PLUGIN_VERSION;
+int qemu_plugin_version = PLUGIN_API_VERSION;
 
 static int refuse(const char *why)
 {
@@ -301,13 +301,13 @@ static int refuse(const char *why)
     return -1;
 }
 
-PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
     const char *file = NULL;
 
-    if (info->version.least > PLUGIN_VERSION || info->version.current < PLUGIN_VERSION)
+    if (info->version.min > PLUGIN_API_VERSION || info->version.cur < PLUGIN_API_VERSION)
         return refuse("made for version 1 of QEMU's interface for plug-ins (QEMU 7.2), which this QEMU does not speak");
-    if (!info->system_emulation || strcmp(info->target_name, "riscv64") != 0 || info->harts != 1)
+    if (!info->system_emulation || strcmp(info->target_name, "riscv64") != 0 || info->system.smp_vcpus != 1)
         return refuse("made for one hart of qemu-system-riscv64");
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "out=", 4) == 0)

@@ -267,7 +267,7 @@ profile: $(PROFILE_NEEDS)
 	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(BENCH)' --mm '$(MM)'
 profile-picture: $(PROFILE_NEEDS)
 	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(PICTURE_OF)' --quiet
-	@$(PYTHON) tests/bench/picture.py $(PICTURE_OF:%=$(BUILD)/bench/profile-%.json) > docs/profile.svg
+	@$(PYTHON) tests/bench/picture.py --out docs/profile.svg $(PICTURE_OF:%=$(BUILD)/bench/profile-%.json)
 
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.

@@ -236,14 +236,16 @@ both-builds: build/input.txt
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds
-	@$(RUN_TESTS) host fuzz kernel system
+test: host-programs both-builds $(BUILD)/plugins/profile.so
+	@$(RUN_TESTS) host fuzz kernel system profile
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
 	@$(RUN_TESTS) kernel
 system-test: both-builds
 	@$(RUN_TESTS) system
+profile-test: $(BUILD)/plugins/profile.so all
+	@$(RUN_TESTS) profile
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 
@@ -258,7 +260,7 @@ bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kb
 # Where they go: the same systems under a plug-in of QEMU's, which is a program of this machine.
 PROFILE_NEEDS := $(BUILD)/kernel.elf $(BUILD)/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 PICTURE_OF    := pf mmap munmap
-.PHONY: profile profile-picture
+.PHONY: profile profile-picture profile-test
 $(BUILD)/plugins/profile.so: platform/qemu-virt/profile.c platform/qemu-virt/plugin.h
 	@mkdir -p $(@D)
 	@echo "  plug  $@"

@@ -48,24 +48,27 @@ class Figure:
         times, path = max(paths, key=lambda pair: (pair[0], -int(pair[1])))
         return path, times
 
+    def key(self, insn):
+        """What a row of the JSON stands for."""
+        place = self.attribution.place(insn)
+        inlined, file = place.frames[0][:2]
+        phase = phases.phase_of(place.component, [frame[:2] for frame in place.frames])
+        return place.component, place.function, inlined, file, phase
+
     def rows(self):
         """Objects for the JSON: instructions of the median path and mean of all, for each function inlined in each function."""
-        instrs, mean = collections.Counter(), collections.Counter()
+        instrs, mean, keys = collections.Counter(), collections.Counter(), {}
         median_path, _ = self.median_path()
         for path, samples in self.paths.items():
             for insn, times in self.attribution.recording.paths[path][1]:
-                place = self.attribution.place(insn)
-                inlined, file = place.frames[0][:2]
-                phase = phases.phase_of(place.component, [frame[:2] for frame in place.frames])
-                key = place.component, place.function, inlined, file, phase
-                mean[key] += times * samples
-                instrs[key] += times if path == median_path else 0
-        keys = sorted(mean, key=lambda key: (-instrs[key], -mean[key], key))
-        return [{"bench": self.name, "mm": self.mm, "harts": 1, "component": component, "function": function,
-                 "inlined": inlined, "file": file, "phase": phase, "instrs": exact(instrs[component, function, inlined, file, phase],
-                                                                                  self.per),
-                 "mean": round(mean[component, function, inlined, file, phase] / self.count / self.per, 3)}
-                for component, function, inlined, file, phase in keys]
+                if insn not in keys:
+                    keys[insn] = self.key(insn)
+                mean[keys[insn]] += times * samples
+                instrs[keys[insn]] += times if path == median_path else 0
+        fields = "component", "function", "inlined", "file", "phase"
+        return [{"bench": self.name, "mm": self.mm, "harts": 1, **dict(zip(fields, key)),
+                 "instrs": exact(instrs[key], self.per), "mean": round(mean[key] / self.count / self.per, 3)}
+                for key in sorted(mean, key=lambda key: (-instrs[key], -mean[key], key))]
 
     def lines(self):
         """(instrs, source line) of the median path, most first."""

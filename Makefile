@@ -274,20 +274,23 @@ profile-picture: $(PROFILE_NEEDS)
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench platform/qemu-virt))
+PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1
 CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds
+lint: both-builds $(BUILD)/plugins/profile.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
+	@                           for f in $(PLUGIN_C); do \
+	                                $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow $$f || exit 1; done
 	@echo "lint: clang-format"; clang-format --dry-run -Werror $(ALL_FORMATTED)
 	@echo "lint: cppcheck";     cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inline-suppr \
 	    --suppressions-list=platform/qemu-virt/cppcheck.txt --enable=warning,portability \
-	    -D__riscv=1 -DTENON_DEBUG=1 $(filter -I%,$(INCLUDES)) $(KERNEL_C) $(USER_C)
+	    -D__riscv=1 -DTENON_DEBUG=1 $(filter -I%,$(INCLUDES)) $(KERNEL_C) $(USER_C) $(PLUGIN_C)
 	@echo "lint: clean"
 format:
 	clang-format -i $(ALL_FORMATTED)

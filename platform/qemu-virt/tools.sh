@@ -18,8 +18,8 @@ run test debug|device-tree-compiler|dtc|1.6
 run test debug|cpio|cpio|2.12
 run test debug|python3|/usr/bin/python3|3.9
 debug|gdb-multiarch|gdb-multiarch|12
-test plugin|gcc|gcc|12
-test plugin|libc6-dev|/usr/include/stdio.h|
+test lint plugin|gcc|gcc|12
+test lint plugin|libc6-dev|/usr/include/stdio.h|
 test|libcmocka-dev|/usr/include/cmocka.h|
 test|libfdt-dev|/usr/include/libfdt.h|
 test lint|clang-19|clang-19|19

@@ -1,8 +1,8 @@
-"""make profile: where the instructions of one operation go, by phase and by function; docs/benchmarks.md says how it is taken.
+"""make profile: where the instructions of one operation go, by phase and by function; see docs/benchmarks.md.
 
 The benchmarks run as `make bench` runs them, under a plug-in of QEMU's that sees each instruction. Prints the totals, and
-writes them to build/bench/profile-NAME.json, one object a line. Ends with status 1 if the totals are not the figures that the
-benchmark itself printed, or if too much belongs to no phase.
+writes them to build/bench/profile-NAME.json, one object a line. Ends with status 1 if the totals are not the figures that
+the benchmark itself printed, or if too much belongs to no phase.
 """
 
 import argparse
@@ -56,7 +56,7 @@ class Figure:
         return place.component, place.function, inlined, file, phase
 
     def rows(self):
-        """Objects for the JSON: instructions of the median path and mean of all, for each function inlined in each function."""
+        """Objects for the JSON: the median path and the mean of all, for each function inlined in each function."""
         instrs, mean, keys = collections.Counter(), collections.Counter(), {}
         median_path, _ = self.median_path()
         for path, samples in self.paths.items():
@@ -155,7 +155,8 @@ def print_profile(figure, rows, options):
 def print_function(function, instrs, mean, rows):
     """A function, and what is inlined in it."""
     alone = len(rows) == 1
-    print(f"  {function:<{WIDTH - 2}} {number(instrs):>8} {'':>6} {mean:>9,.1f}  {rows[0]['phase'] if alone else ''}".rstrip())
+    phase = rows[0]["phase"] if alone else ""
+    print(f"  {function:<{WIDTH - 2}} {number(instrs):>8} {'':>6} {mean:>9,.1f}  {phase}".rstrip())
     for row in [] if alone else rows:
         if max(row["instrs"], row["mean"]) >= SHOWN:
             print(f"      {row['inlined']:<{WIDTH - 6}} {number(row['instrs']):>8} {'':>6} {row['mean']:>9,.1f}  {row['phase']}")

@@ -45,6 +45,8 @@ class Figure:
     def median_path(self):
         """(path, samples that took it): of those as long as the median, the most frequent."""
         paths = [(times, path) for path, times in self.paths.items() if self.instrs(path) == self.median]
+        if not paths:
+            raise bench.Failed(f"{self.name}: no sample of {self.median} instructions, which was printed, has been seen")
         times, path = max(paths, key=lambda pair: (pair[0], -int(pair[1])))
         return path, times
 

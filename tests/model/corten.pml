@@ -61,7 +61,7 @@
 #define JOBS 1
 #endif
 #ifndef MENU
-#define MENU 63 /* bits: see choose() */
+#define MENU 63 /* bits: the jobs of choose() */
 #endif
 #ifndef TREES
 #define TREES 7 /* bits: empty; leaf 0 with page 0; leaves 0 and 1 with pages 0 and 3 */
@@ -100,6 +100,8 @@ bool in_request[WORKERS];
 byte seal[WORKERS];   /* bits: workers whose request, running when the seal was made, has not ended. In C: epochs noted,
                          and compared; an epoch changes when the request ends and never comes back */
 byte started = 1, done = 1; /* flushes */
+byte flushing[WORKERS];     /* number of the flush that the worker makes */
+byte early[WORKERS];        /* number that the tables it retires will wait for; 0 is done for ever */
 
 byte owner[PAGES]; /* ghost: in whose range the page is */
 bool mapped[PAGES]; /* ghost: what the last transaction on the page left */
@@ -113,23 +115,39 @@ byte ended;
 #define FAULT 0
 #define UNMAP 1
 #define MAP 2
-inline choose()
+inline choose(job)
 {
     if
-    :: (MENU & 1) -> what = FAULT; low = 0; high = 0
-    :: (MENU & 2) -> what = FAULT; low = 2; high = 2
-    :: (MENU & 4) -> what = UNMAP; low = 0; high = 1 /* all of a leaf table */
-    :: (MENU & 8) -> what = UNMAP; low = 1; high = 2 /* a part of two */
-    :: (MENU & 16) -> what = UNMAP; low = 0; high = 3 /* all of a mid table */
-    :: (MENU & 32) -> what = MAP; low = 1; high = 2
-    :: (MENU & 64) -> what = UNMAP; low = 2; high = 5 /* leaves under two mid tables */
-    :: (MENU & 128) -> what = FAULT; low = 4; high = 4
+    :: job == 0 -> what = FAULT; low = 0; high = 0
+    :: job == 1 -> what = FAULT; low = 2; high = 2
+    :: job == 2 -> what = UNMAP; low = 0; high = 1 /* all of a leaf table */
+    :: job == 3 -> what = UNMAP; low = 1; high = 2 /* a part of two */
+    :: job == 4 -> what = UNMAP; low = 0; high = 3 /* all of a mid table */
+    :: job == 5 -> what = MAP; low = 1; high = 2
+    :: job == 6 -> what = UNMAP; low = 2; high = 5 /* leaves under two mid tables */
+    :: job == 7 -> what = FAULT; low = 4; high = 4
     fi;
     /* [covering_level] the lowest level whose tables cover the range and are larger than it */
     if
     :: high == low -> lowest = 0
     :: high - low == 1 -> lowest = 1
     :: else -> lowest = 2
+    fi
+}
+
+/* Any job of the menu from `least` on. */
+#define OFFERED(n) ((MENU & 1 << n) && least <= n)
+inline pick(into, least)
+{
+    if
+    :: OFFERED(0) -> into = 0
+    :: OFFERED(1) -> into = 1
+    :: OFFERED(2) -> into = 2
+    :: OFFERED(3) -> into = 3
+    :: OFFERED(4) -> into = 4
+    :: OFFERED(5) -> into = 5
+    :: OFFERED(6) -> into = 6
+    :: OFFERED(7) -> into = 7
     fi
 }
 
@@ -261,43 +279,41 @@ inline lock_below()
 /* Unlocking steps commute with all that others do meanwhile: one step. [unlock] */
 inline unlock_all()
 {
-    d_step {
-        if
-        :: PROTOCOL == ADV ->
-               q = low >> 1;
-               do
-               :: q <= high >> 1 ->
-                      m = MID(q);
-                      if
-                      :: m != NONE && E(m, q & 1) != NONE && E(m, q & 1) != t && lock[E(m, q & 1)] == ME ->
-                             lock[E(m, q & 1)] = NOBODY
-                      :: else -> skip
-                      fi;
-                      if
-                      :: m != NONE && m != t && lock[m] == ME -> lock[m] = NOBODY
-                      :: else -> skip
-                      fi;
-                      q++
-               :: else -> break
-               od;
-               q = 0; m = 0;
-               lock[t] = NOBODY
-        :: else ->
-               if
-               :: BREAK == WRITE_LOCK -> readers[t]--
-               :: else -> lock[t] = NOBODY
-               fi;
-               if
-               :: level < 2 && BREAK != PARENTS_HELD -> readers[ROOT]--
-               :: else -> skip
-               fi;
-               if
-               :: level < 1 && BREAK != PARENTS_HELD -> readers[above]--
-               :: else -> skip
-               fi;
-               above = 0
-        fi
-    }
+    if
+    :: PROTOCOL == ADV ->
+           q = low >> 1;
+           do
+           :: q <= high >> 1 ->
+                  m = MID(q);
+                  if
+                  :: m != NONE && E(m, q & 1) != NONE && E(m, q & 1) != t && lock[E(m, q & 1)] == ME ->
+                         lock[E(m, q & 1)] = NOBODY
+                  :: else -> skip
+                  fi;
+                  if
+                  :: m != NONE && m != t && lock[m] == ME -> lock[m] = NOBODY
+                  :: else -> skip
+                  fi;
+                  q++
+           :: else -> break
+           od;
+           q = 0; m = 0;
+           lock[t] = NOBODY
+    :: else ->
+           if
+           :: BREAK == WRITE_LOCK -> readers[t]--
+           :: else -> lock[t] = NOBODY
+           fi;
+           if
+           :: level < 2 && BREAK != PARENTS_HELD -> readers[ROOT]--
+           :: else -> skip
+           fi;
+           if
+           :: level < 1 && BREAK != PARENTS_HELD -> readers[above]--
+           :: else -> skip
+           fi;
+           above = 0
+    fi
 }
 
 /* ---- inside ---- */
@@ -434,55 +450,46 @@ inline map_page(page)
 /* [strip] The table is leaving: stale, into the transaction's list. Its lock is held, so are all below. */
 #define is_removed(table) gone = gone | 1 << (table); stale[table] = BREAK != STALE_LOCKED
 
+/* Entries of leaf tables are read by nobody who does not own them: those that are cleared together are one step. */
 inline unlink_leaf(number_of_leaf)
 {
-    d_step { m = MID(number_of_leaf); x = E(m, (number_of_leaf) & 1); is_removed(x) };
-    atomic { exchange(m, (number_of_leaf) & 1, NONE) };              /* [unlink] */
     atomic {
+        m = MID(number_of_leaf); x = E(m, (number_of_leaf) & 1); is_removed(x);
+        exchange(m, (number_of_leaf) & 1, NONE);                     /* [unlink] */
         exchange(x, 0, 0); exchange(x, 1, 0);
         mapped[2 * (number_of_leaf)] = false; mapped[2 * (number_of_leaf) + 1] = false;
         m = 0; x = 0
     }
 }
 
+inline strip_below(i)
+{
+    x = E(m, i);
+    if
+    :: x != NONE ->
+           is_removed(x);
+           if
+           :: BREAK == STALE_BELOW -> stale[x] = false
+           :: else -> skip
+           fi;
+           exchange(x, 0, 0); exchange(x, 1, 0)
+    :: else -> skip
+    fi;
+    x = 0
+}
+
 inline unlink_mid(number_of_mid)
 {
-    d_step {
+    atomic {
         m = E(ROOT, number_of_mid); is_removed(m);
-        q = 0;
-        do
-        :: q < 2 ->
-               x = E(m, q);
-               if
-               :: x != NONE ->
-                      is_removed(x);
-                      if
-                      :: BREAK == STALE_BELOW -> stale[x] = false
-                      :: else -> skip
-                      fi
-               :: else -> skip
-               fi;
-               q++
-        :: else -> break
-        od;
-        q = 0; x = 0
+        strip_below(0);
+        strip_below(1);
+        mapped[4 * (number_of_mid)] = false; mapped[4 * (number_of_mid) + 1] = false;
+        mapped[4 * (number_of_mid) + 2] = false; mapped[4 * (number_of_mid) + 3] = false;
+        exchange(ROOT, number_of_mid, NONE)
     };
-    atomic { exchange(ROOT, number_of_mid, NONE) };
-    do                                                               /* leaves, then the links to them */
-    :: q < 2 ->
-           atomic {
-               x = E(m, q);
-               if
-               :: x != NONE -> exchange(x, 0, 0); exchange(x, 1, 0)
-               :: else -> skip
-               fi;
-               mapped[4 * (number_of_mid) + 2 * q] = false; mapped[4 * (number_of_mid) + 2 * q + 1] = false;
-               q++; x = 0
-           }
-    :: else -> break
-    od;
     atomic { exchange(m, 0, NONE) };
-    atomic { exchange(m, 1, NONE); m = 0; q = 0 }
+    atomic { exchange(m, 1, NONE); m = 0 }
 }
 
 inline unmap()
@@ -509,11 +516,32 @@ inline unmap()
 
 /* ---- flushes, and the life after removal ---- */
 
+/* Numbers of flushes that are done are as good as 0, and only differences matter: kept small, so that equal situations are
+ * equal states. Changes nothing that can happen. */
+inline normalise()
+{
+    q = 0;
+    do
+    :: q < TABLES -> number[q] = (number[q] < done -> 0 : number[q] - done + 1); q++
+    :: else -> break
+    od;
+    q = 0;
+    do
+    :: q < WORKERS ->
+           early[q] = (early[q] < done -> 0 : early[q] - done + 1);
+           flushing[q] = (flushing[q] < done -> 0 : flushing[q] - done + 1);
+           q++
+    :: else -> break
+    od;
+    q = 0;
+    started = started - done + 1; done = 1
+}
+
 /* [flush] All harts drop what they cached; links that can still be reached are cached again at once. Its number is taken
  * before, and it counts as done after. */
 inline flush()
 {
-    d_step { flushing = started; started++ };
+    d_step { flushing[id] = started; started++ };
     d_step {
         q = 1;
         do
@@ -524,11 +552,9 @@ inline flush()
                q++
         :: else -> break
         od;
-        q = 0
-    };
-    d_step {
-        done = (done < flushing + 1 -> flushing + 1 : done);
-        flushing = 0
+        done = (done < flushing[id] + 1 -> flushing[id] + 1 : done);
+        flushing[id] = 0;
+        normalise()
     }
 }
 
@@ -537,35 +563,43 @@ inline retire()
 {
     d_step {
         if
-        :: FLUSH == LAZY && BREAK != NUMBER_AFTER -> early = started /* [generation] */
-        :: FLUSH == NOW -> early = 0
+        :: FLUSH == LAZY && BREAK != NUMBER_AFTER -> early[id] = started /* [generation] */
+        :: FLUSH == NOW -> early[id] = 0
         :: else -> skip
         fi
     };
-    do
-    :: gone != 0 ->
-           atomic {
-               q = 1;
-               do
-               :: (gone & 1 << q) -> break
-               :: else -> q++
-               od;
-               gone = gone & ~(1 << q);
-               assert(E(q, 0) == 0 && E(q, 1) == 0 && pending[q] == 0);
+    d_step {
+        q = 1;
+        do
+        :: q < TABLES ->
                if
-               :: PROTOCOL == ADV && BREAK != LOCK_OF_REMOVED -> assert(lock[q] == ME); lock[q] = NOBODY
+               :: (gone & 1 << q) ->
+                      assert(E(q, 0) == 0 && E(q, 1) == 0 && pending[q] == 0);
+                      if
+                      :: PROTOCOL == ADV && BREAK != LOCK_OF_REMOVED -> assert(lock[q] == ME); lock[q] = NOBODY
+                      :: else -> skip
+                      fi;
+                      number[q] = early[id]; limbo[q] = ME; stage[q] = OPEN
                :: else -> skip
                fi;
-               number[q] = early; limbo[q] = ME; stage[q] = OPEN
-           };
-           if
-           :: BREAK == STALE_LOCKED -> stale[q] = true
-           :: else -> skip
-           fi;
-           q = 0
-    :: else -> break
-    od;
-    early = 0
+               q++
+        :: else -> break
+        od;
+        q = 0; early[id] = 0
+    };
+    if
+    :: BREAK == STALE_LOCKED ->
+           d_step {
+               q = 1;
+               do
+               :: q < TABLES -> stale[q] = stale[q] || (gone & 1 << q); q++
+               :: else -> break
+               od;
+               q = 0
+           }
+    :: else -> skip
+    fi;
+    gone = 0
 }
 
 /* [recycle] Back to the pool. */
@@ -687,16 +721,24 @@ inline end_request()
 
 /* ---- a worker ---- */
 
-proctype worker(byte id)
+proctype worker(byte id; byte job)
 {
-    byte what, low, high, lowest, level, t, above, x, m, p, gone, early, flushing, ride, jobs;
+    byte what, low, high, lowest, level, t, above, x, m, p, gone, ride, jobs;
     short q;
     bool force;
 
     do
     :: jobs < JOBS ->
-           atomic { jobs++; choose() };
-           begin_request();
+           atomic {
+               if
+               :: jobs > 0 -> pick(job, 0)
+               :: else -> skip
+               fi;
+               jobs++;
+               choose(job);
+               job = 0;
+               begin_request()
+           };
            if
            :: PROTOCOL == ADV -> cover_adv()
            :: else -> cover_rw()
@@ -706,15 +748,17 @@ proctype worker(byte id)
                   lock_below()
            :: else -> skip
            fi;
-           claim();
-           land();
-           settled();
+           atomic {
+               claim();
+               land();
+               settled();
+               if
+               :: BREAK == NUMBER_AFTER -> early[id] = started
+               :: else -> skip
+               fi
+           };
            if
-           :: BREAK == NUMBER_AFTER -> early = started
-           :: else -> skip
-           fi;
-           if
-           :: BREAK == TWO_PHASE -> unlock_all()
+           :: BREAK == TWO_PHASE -> d_step { unlock_all() }
            :: else -> skip
            fi;
            if
@@ -731,13 +775,15 @@ proctype worker(byte id)
                   :: else -> skip
                   fi;
                   retire()
-           :: else -> early = 0
+           :: else -> early[id] = 0
            fi;
-           d_step { unclaim() };
-           if
-           :: BREAK != TWO_PHASE -> unlock_all()
-           :: else -> skip
-           fi;
+           d_step {
+               unclaim();
+               if
+               :: BREAK != TWO_PHASE -> unlock_all()
+               :: else -> skip
+               fi
+           };
            end_request();
            if                                                        /* [riding_write] the kernel, after the reply */
            :: ride != NONE ->
@@ -762,11 +808,11 @@ proctype worker(byte id)
     :: IN(SEALED) && (seal[id] == 0 || BREAK == WAIT_EPOCH) -> advance(true)
     :: !IN(OPEN) && !IN(SEALED) && !IN(PASSED) -> break
     od;
-    ended++
+    atomic { ended++; jobs = 0 }
 }
 
 init {
-    byte q;
+    byte q, job;
     atomic {
         for (q : 0 .. TABLES - 1) {
             stage[q] = POOL
@@ -782,10 +828,11 @@ init {
                E(1, 1) = 4; stage[4] = TAKEN; tlb[4] = true;
                E(3, 0) = 1; mapped[0] = true; E(4, 1) = 1; mapped[3] = true
         fi;
-        for (q : 0 .. WORKERS - 1) {
-            run worker(q)
+        for (q : 0 .. WORKERS - 1) { /* workers are alike, so in ascending order of their first jobs */
+            pick(job, job);
+            run worker(q, job)
         }
-        q = 0
+        q = 0; job = 0
     }
     ended == WORKERS;
     d_step {

@@ -35,7 +35,8 @@ struct batch {
 };
 
 /* What decoding promises of a run and writing relies on; the words it is told in are tests/verify/kernel_env.h's. */
-/*@ predicate batch_ok(struct batch *b) = \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t);
+/*@ predicate batch_ok(struct batch *b) =
+      \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t) && b->word_count <= 0x200000;
 
     predicate leaves_ok(integer v, integer count, integer level) =
       leaf_bits(v) && SPEC_ALIGNED(SPEC_PAGE(v), level) &&
@@ -50,11 +51,12 @@ struct batch {
     predicate run_entries(struct batch *b, struct run *r) =
       r->count >= 1 && r->level <= 4 && (r->old ==> r->out + r->count <= b->word_count) &&
       (\forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level);
-    predicate run_stepped(struct run *r) =
-      (r->op == TN_PT_MAP && r->step == SPEC_PAGES(r->level) && leaves_ok(r->value, r->count, r->level)) ||
-      (r->op == TN_PT_LINK && r->count == 1 && link_ok(r->value, r->level)) ||
-      (r->op == TN_PT_VIEW && r->count == 1 && view_ok(r->value, r->level)) ||
-      (r->op == TN_PT_CLEAR && r->value == 0 && r->step == 0);
+    predicate rest_ok(struct run *r, integer value, integer count) =
+      (r->op == TN_PT_MAP && r->step == SPEC_PAGES(r->level) && leaves_ok(value, count, r->level)) ||
+      (r->op == TN_PT_LINK && count == 1 && r->step == 0 && link_ok(value, r->level)) ||
+      (r->op == TN_PT_VIEW && count == 1 && r->step == 0 && view_ok(value, r->level)) ||
+      (r->op == TN_PT_CLEAR && value == 0 && r->step == 0);
+    predicate run_stepped(struct run *r) = rest_ok(r, r->value, r->count);
     predicate run_list(struct batch *b, struct run *r) =
       r->in + r->count <= b->word_count && frame_leaf(r->value, r->base, r->limit);
     predicate run_protect(struct run *r) =
@@ -242,14 +244,22 @@ static inline pte_t exchange_entry(pte_t *entry, pte_t value)
     assigns \nothing; */
 static void write_stepped(const struct batch *b, const struct run *r)
 {
-    pte_t *entry = r->entry, *end = entry + r->count, value = r->value;
+    pte_t *entry = r->entry, value = r->value;
+    uint64_t count = r->count, step = r->step;
     if (likely(!r->old)) {
-        for (; entry != end; entry++, value = pt_advance(value, r->step))
-            exchange_entry(entry, value);
+        /*@ loop invariant 0 <= i <= count;
+            loop invariant i < count ==> rest_ok(r, value, count - i);
+            loop assigns i, value; */
+        for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
+            exchange_entry(&entry[i], value);
         return;
     }
-    for (uint64_t *out = &b->words[r->out]; entry != end; entry++, value = pt_advance(value, r->step))
-        store_relaxed(out++, exchange_entry(entry, value));
+    uint64_t *out = &b->words[r->out];
+    /*@ loop invariant 0 <= i <= count;
+        loop invariant i < count ==> rest_ok(r, value, count - i);
+        loop assigns i, value; */
+    for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
+        store_relaxed(&out[i], exchange_entry(&entry[i], value));
 }
 
 /*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op == TN_PT_MAP_LIST;
@@ -268,7 +278,7 @@ static void write_list(const struct batch *b, const struct run *r)
 }
 
 /*@ requires \valid_read(r) && r->op == TN_PT_PROTECT && user_entry(entry) && entry_level(entry) == r->level;
-    requires \exists struct batch *b; run_ok(b, r);
+    requires run_protect(r);
     assigns \nothing; */
 static pte_t protect_entry(const struct run *r, pte_t *entry)
 {

@@ -64,12 +64,8 @@
       v == 0 || leaf_ok(v, level) || view_ok(v, level) || link_ok(v, level);
 */
 
-/*@ requires \valid_read(p); assigns \nothing; */
-uint32_t verify_load32(const uint32_t *p);
 /*@ assigns \nothing; ensures user_entry((uint64_t *)p) ==> entry_ok(\result, entry_level((uint64_t *)p)); */
 uint64_t verify_load64(const uint64_t *p);
-/*@ requires \valid(p); assigns \nothing; */
-void verify_store32(uint32_t *p, uint32_t v);
 /*@ requires \valid(p); assigns \nothing; */
 void verify_store64(uint64_t *p, uint64_t v);
 /*@ requires may_be_written: user_entry(entry);
@@ -81,12 +77,13 @@ uint64_t verify_exchange(uint64_t *entry, uint64_t v);
     assigns \nothing; */
 _Bool verify_compare_exchange(uint64_t *entry, uint64_t v);
 
-#define __atomic_load_n(p, order)                                                                                      \
-    ((__typeof__(*(p)))(sizeof(*(p)) == 4 ? verify_load32((const void *)(p)) : verify_load64((const void *)(p))))
-#define __atomic_store_n(p, v, order)                                                                                  \
-    (sizeof(*(p)) == 4 ? verify_store32((void *)(p), (uint32_t)(v)) : verify_store64((void *)(p), (uint64_t)(v)))
-#define __atomic_exchange_n(p, v, order) ((__typeof__(*(p)))verify_exchange((void *)(p), (uint64_t)(v)))
-#define __atomic_compare_exchange_n(p, old, v, weak, order, failed) verify_compare_exchange((void *)(p), (uint64_t)(v))
+#undef load_relaxed
+#undef store_relaxed
+#undef compare_exchange_relaxed
+#define load_relaxed(p) verify_load64(p)
+#define store_relaxed(p, v) verify_store64((p), (v))
+#define compare_exchange_relaxed(p, old, v) verify_compare_exchange((p), (v))
+#define __atomic_exchange_n(p, v, order) verify_exchange((p), (v))
 
 /*@ assigns \nothing;
     ensures \result.w0 == 0 || known(\result.w0, \result.w1);

@@ -23,16 +23,17 @@ static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value)
     return old;
 }
 
-/* Gives an entry the permissions `value`. What it gains must be in `grants`, and the page in the Frame of `limit` pages at `frame`. */
-static inline pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants, paddr_t frame, uint64_t limit)
+/* Gives an entry the permissions `value`. What it gains must be in `grants`, and the page in the Frame of `limit` pages from
+ * physical page `base` on. Returns what the entry was; links and invalid entries stay. */
+static inline pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants, uint64_t base, uint64_t limit)
 {
     for (;;) {
         pte_t old = load_relaxed(entry);
         if (unlikely(!tn_pte_is_leaf(old)))
             return old;
         pte_t gained = pt_gained(old, value);
-        if (gained != 0 &&
-            unlikely(!pt_granted(gained, grants) || (tn_pte_paddr(old) - frame.v) >> TN_PAGE_BITS >= limit))
+        uint64_t page = (tn_pte_paddr(old) >> TN_PAGE_BITS) - base; /* in the Frame, if it is below its limit */
+        if (gained != 0 && unlikely(!pt_granted(gained, grants) || page >= limit))
             return old;
         if (likely(compare_exchange_relaxed(entry, old, pt_protected(old, value))))
             return old;

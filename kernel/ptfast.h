@@ -83,84 +83,22 @@ static inline __attribute__((always_inline)) bool ptfast_clear(uint64_t buffer, 
     return true;
 }
 
-/* The low ten bits of an entry, which are all that PROTECT looks at and changes but for the page. */
-#define PTE_FLAGS 0x3ffull
-
-/* Adds `delta` to an entry whose flags are `flags`. false: its flags are others, and it stays. */
-static inline __attribute__((always_inline)) bool ptfast_shrink_like(pte_t *entry, pte_t flags, pte_t delta)
-{
-    __asm__ goto("1: lr.d t0, (%0)\n\t"
-                 "andi t1, t0, %3\n\t"
-                 "bne t1, %1, %l[other]\n\t"
-                 "add t0, t0, %2\n\t"
-                 "sc.d t1, t0, (%0)\n\t"
-                 "bnez t1, 1b"
-                 :
-                 : "r"(entry), "r"(flags), "r"(delta), "i"(PTE_FLAGS)
-                 : "t0", "t1", "memory"
-                 : other);
-    return true;
-other:
-    return false;
-}
-
-/* The same, if its page is one of the Frame's too: `limit` of them from physical page `base` on. */
-static inline __attribute__((always_inline)) bool ptfast_grow_like(pte_t *entry, pte_t flags, pte_t delta,
-                                                                   uint64_t base, uint64_t limit)
-{
-    __asm__ goto("1: lr.d t0, (%0)\n\t"
-                 "slli t2, t0, 10\n\t"
-                 "andi t1, t0, %5\n\t"
-                 "srli t2, t2, 20\n\t"
-                 "bne t1, %1, %l[other]\n\t"
-                 "sub t2, t2, %3\n\t"
-                 "bgeu t2, %4, %l[other]\n\t"
-                 "add t0, t0, %2\n\t"
-                 "sc.d t1, t0, (%0)\n\t"
-                 "bnez t1, 1b"
-                 :
-                 : "r"(entry), "r"(flags), "r"(delta), "r"(base), "r"(limit), "i"(PTE_FLAGS)
-                 : "t0", "t1", "t2", "memory"
-                 : other);
-    return true;
-other:
-    return false;
-}
-
-/* Entries of a run are mostly alike: what ptwrite_protect() has made of one is done to the next ones as long as their flags are the
- * same. `flags` holds none that an entry can have until there is such a one. */
 static inline __attribute__((always_inline)) bool ptfast_protect(cspace_root_t root, const struct tn_pt_run *u,
                                                                  struct shape s, pte_t *entry, pte_t *end)
 {
     if (unlikely(!shape_permits(s)))
         return false;
-    pte_t value = pt_permissions(shape_rights(s), shape_soft(s)), flags = ~0ull, delta = 0;
+    pte_t value = pt_permissions(shape_rights(s), shape_soft(s));
     tn_cptr_t object = load_relaxed(&u->object);
     if (object == 0) {
-        do {
-            if (likely(ptfast_shrink_like(entry, flags, delta)))
-                continue;
-            pte_t old = ptwrite_protect(entry, value, 0, 0, 0);
-            if (tn_pte_is_leaf(old) && pt_gained(old, value) == 0) {
-                flags = old & PTE_FLAGS;
-                delta = pt_protected(flags, value) - flags;
-            }
-        } while (++entry != end);
+        ptwrite_shrink(entry, end, value);
         return true;
     }
     struct cap frame = cspace_lookup(root, object);
     if (unlikely(!frame_grants(frame, shape_rights(s))))
         return false;
-    uint64_t base = phys_to_pfn(cap_paddr(frame)).v, limit = 1ull << (cap_frame_bits(frame) - TN_PAGE_BITS);
-    do {
-        if (likely(ptfast_grow_like(entry, flags, delta, base, limit)))
-            continue;
-        pte_t old = ptwrite_protect(entry, value, value & TN_PTE_RWX, base, limit);
-        if (tn_pte_is_leaf(old)) {
-            flags = old & PTE_FLAGS;
-            delta = pt_protected(flags, value) - flags;
-        }
-    } while (++entry != end);
+    ptwrite_grow(entry, end, value, value & TN_PTE_RWX, phys_to_pfn(cap_paddr(frame)).v,
+                 1ull << (cap_frame_bits(frame) - TN_PAGE_BITS));
     return true;
 }
 

@@ -274,6 +274,13 @@ static void write_list(const struct batch *b, const struct run *r)
     assigns \nothing; */
 static void write_protect(const struct batch *b, const struct run *r)
 {
+    if (likely(!r->old)) {
+        if (r->grants == 0)
+            ptwrite_shrink(r->entry, r->entry + r->count, r->value);
+        else
+            ptwrite_grow(r->entry, r->entry + r->count, r->value, r->grants, r->base, r->limit);
+        return;
+    }
     /*@ loop invariant 0 <= i <= r->count; loop assigns i; */
     for (uint32_t i = 0; i < r->count; i++) {
         pte_t old = ptwrite_protect(&r->entry[i], r->value, r->grants, r->base, r->limit);

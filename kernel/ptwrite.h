@@ -39,3 +39,77 @@ static inline pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants, uin
             return old;
     }
 }
+
+/* The low ten bits of an entry, which are all that PROTECT looks at and changes but for the page. */
+#define PTE_FLAGS 0x3ffull
+
+/* Adds `delta` to an entry whose flags are `flags`. false: its flags are others, and it stays. */
+static inline __attribute__((always_inline)) bool ptwrite_shrink_like(pte_t *entry, pte_t flags, pte_t delta)
+{
+    __asm__ goto("1: lr.d t0, (%0)\n\t"
+                 "andi t1, t0, %3\n\t"
+                 "bne t1, %1, %l[other]\n\t"
+                 "add t0, t0, %2\n\t"
+                 "sc.d t1, t0, (%0)\n\t"
+                 "bnez t1, 1b"
+                 :
+                 : "r"(entry), "r"(flags), "r"(delta), "i"(PTE_FLAGS)
+                 : "t0", "t1", "memory"
+                 : other);
+    return true;
+other:
+    return false;
+}
+
+/* The same, if its page is one of the Frame's too: `limit` of them from physical page `base` on. */
+static inline __attribute__((always_inline)) bool ptwrite_grow_like(pte_t *entry, pte_t flags, pte_t delta,
+                                                                    uint64_t base, uint64_t limit)
+{
+    __asm__ goto("1: lr.d t0, (%0)\n\t"
+                 "slli t2, t0, 10\n\t"
+                 "andi t1, t0, %5\n\t"
+                 "srli t2, t2, 20\n\t"
+                 "bne t1, %1, %l[other]\n\t"
+                 "sub t2, t2, %3\n\t"
+                 "bgeu t2, %4, %l[other]\n\t"
+                 "add t0, t0, %2\n\t"
+                 "sc.d t1, t0, (%0)\n\t"
+                 "bnez t1, 1b"
+                 :
+                 : "r"(entry), "r"(flags), "r"(delta), "r"(base), "r"(limit), "i"(PTE_FLAGS)
+                 : "t0", "t1", "t2", "memory"
+                 : other);
+    return true;
+other:
+    return false;
+}
+
+/* Entries of a run are mostly alike: what ptwrite_protect() has made of one is done to the next ones as long as their flags are the
+ * same. `flags` holds none that an entry can have until there is such a one. At least one entry. */
+static inline __attribute__((always_inline)) void ptwrite_shrink(pte_t *entry, const pte_t *end, pte_t value)
+{
+    pte_t flags = ~0ull, delta = 0;
+    do {
+        if (likely(ptwrite_shrink_like(entry, flags, delta)))
+            continue;
+        pte_t old = ptwrite_protect(entry, value, 0, 0, 0);
+        if (tn_pte_is_leaf(old) && pt_gained(old, value) == 0) {
+            flags = old & PTE_FLAGS;
+            delta = pt_protected(flags, value) - flags;
+        }
+    } while (++entry != end);
+}
+static inline __attribute__((always_inline)) void ptwrite_grow(pte_t *entry, const pte_t *end, pte_t value,
+                                                               pte_t grants, uint64_t base, uint64_t limit)
+{
+    pte_t flags = ~0ull, delta = 0;
+    do {
+        if (likely(ptwrite_grow_like(entry, flags, delta, base, limit)))
+            continue;
+        pte_t old = ptwrite_protect(entry, value, grants, base, limit);
+        if (tn_pte_is_leaf(old) && pt_granted(pt_gained(old, value), grants)) {
+            flags = old & PTE_FLAGS;
+            delta = pt_protected(flags, value) - flags;
+        }
+    } while (++entry != end);
+}

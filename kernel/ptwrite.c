@@ -9,6 +9,7 @@
  */
 #include "ptwrite.h"
 #include "fence.h"
+#include "flushcheck.h"
 #include "platform.h"
 #include "pt.h"
 
@@ -162,9 +163,11 @@ static status_t decode(const struct batch *b, const struct tn_pt_run *user, stru
 
 /* Release: whoever sees the entry, a walker or a view, sees what was written to the table it links before.
  * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's. */
-static inline pte_t exchange_entry(pte_t *entry, pte_t value)
+static inline pte_t exchange_entry(pte_t *entry, pte_t value, bool wanted)
 {
-    return __atomic_exchange_n(entry, value, __ATOMIC_RELEASE);
+    pte_t old = __atomic_exchange_n(entry, value, __ATOMIC_RELEASE);
+    flushcheck_entry(entry, old, value, wanted);
+    return old;
 }
 
 /* MAP, LINK, VIEW, CLEAR: values with a constant step. */
@@ -173,11 +176,11 @@ static void write_stepped(const struct batch *b, const struct run *r)
     pte_t *entry = r->entry, *end = entry + r->count, value = r->value;
     if (likely(!r->old)) {
         for (; entry != end; entry++, value += r->step)
-            exchange_entry(entry, value);
+            exchange_entry(entry, value, false);
         return;
     }
     for (uint64_t *out = &b->words[r->out]; entry != end; entry++, value += r->step)
-        store_relaxed(out++, exchange_entry(entry, value));
+        store_relaxed(out++, exchange_entry(entry, value, true));
 }
 
 static void write_list(const struct batch *b, const struct run *r)
@@ -187,7 +190,7 @@ static void write_list(const struct batch *b, const struct run *r)
         uint64_t page = load_relaxed(&b->words[r->in + i]);
         if (unlikely(!page_fits(page, r->limit, 1, r->level) || ((base + page) & mask)))
             continue; /* changed since it was checked: the writer's loss */
-        pte_t old = exchange_entry(&r->entry[i], r->value + (page << TN_PTE_PPN_SHIFT));
+        pte_t old = exchange_entry(&r->entry[i], r->value + (page << TN_PTE_PPN_SHIFT), r->old);
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
     }
@@ -205,8 +208,11 @@ static pte_t protect_entry(const struct run *r, pte_t *entry)
         uint64_t offset = tn_pte_paddr(old) - r->frame.v;
         if (gained != 0 && ((gained & ~r->grants) != 0 || offset >> TN_PAGE_BITS >= r->limit))
             return old;
-        if (compare_exchange_relaxed(entry, old, (old & ~PTE_CHANGED_BY_PROTECT) | r->value))
+        pte_t value = (old & ~PTE_CHANGED_BY_PROTECT) | r->value;
+        if (compare_exchange_relaxed(entry, old, value)) {
+            flushcheck_entry(entry, old, value, true);
             return old;
+        }
     }
 }
 

@@ -57,7 +57,7 @@ void ct_cursor_flush_for(struct ct_cursor *c, uint64_t word)
     if (!own && !(stamp && ct_stamp_pending(c->space, stamp >> WORD_STAMP_SHIFT)))
         return;
     batch_settle(c);
-    ct_space_flush(c->worker, c->space);
+    ct_space_flush(c->worker, c->space, CT_FLUSH_REMAP);
     if (ct_config.flush == CT_FLUSH_NOW)
         ct_limbo_release_all(c->worker);
     c->cleared = false; /* all that was cleared up to here is flushed */
@@ -73,12 +73,12 @@ static void flush_at_end(struct ct_cursor *c)
     struct ct_space *s = c->space;
     bool raced = c->stamp && generation_now(s) != c->generation; /* flush.h, 2. */
     if (raced || c->flush_high == ~0ull) {
-        ct_space_flush(w, s);
+        ct_space_flush(w, s, raced ? CT_FLUSH_RACED : CT_FLUSH_END_ALL);
     } else if (c->flush_high) {
         uint64_t pages = (c->flush_high - c->flush_low) >> TN_PAGE_BITS;
         if (pages > RANGE_FLUSH_MAX) {
-            ct_space_flush(w, s);
-        } else {
+            ct_space_flush(w, s, CT_FLUSH_END_MANY);
+        } else if (!ct_flush_left_out(CT_FLUSH_END_RANGE)) {
             unsigned remote = port_flush(w->index, s->handle, (vaddr_t){c->flush_low}, pages);
             share_count(c->share, MM_FLUSHES, 1);
             share_count(c->share, MM_REMOTE_FLUSHES, remote);

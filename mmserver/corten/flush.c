@@ -2,11 +2,11 @@
 #include <corten/flush.h>
 #include <corten/stock.h>
 
-void ct_space_flush(struct ct_worker *w, struct ct_space *s)
+void ct_space_flush_now(struct ct_worker *w, struct ct_space *s)
 {
     uint64_t n = atomic_add_seqcst(&s->started, 1); /* pairs with: generation_now */
     atomic_fence_full();
-    unsigned remote = port_flush(w->index, s->handle, (vaddr_t){0}, 0);
+    unsigned remote = ct_flush_left_out(w->flush_site) ? 0 : port_flush(w->index, s->handle, (vaddr_t){0}, 0);
     uint64_t done = atomic_load_relaxed(&s->done);
     while (done < n + 1 && !atomic_cas_release(&s->done, &done, n + 1)) /* pairs with: generation_is_done */
         ;
@@ -41,7 +41,7 @@ bool ct_limbo_reclaim(struct ct_worker *w)
         return false;
     struct ct_limbo_frame *oldest = &w->limbo[w->limbo_first];
     if (!generation_is_done(oldest->space, oldest->generation))
-        ct_space_flush(w, oldest->space);
+        ct_space_flush(w, oldest->space, CT_FLUSH_LIMBO);
     while (w->limbo_count) {
         oldest = &w->limbo[w->limbo_first];
         if (!generation_is_done(oldest->space, oldest->generation))

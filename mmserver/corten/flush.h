@@ -26,10 +26,16 @@
  */
 #pragma once
 #include <corten/cursor.h>
+#include <corten/flushsite.h>
 #include <corten/table.h>
 
 /* Flush the whole space on all harts; returns when done. May be called with table locks held. */
-void ct_space_flush(struct ct_worker *w, struct ct_space *s);
+void ct_space_flush_now(struct ct_worker *w, struct ct_space *s);
+static inline void ct_space_flush(struct ct_worker *w, struct ct_space *s, enum ct_flush_site site)
+{
+    ct_flush_asked_by(&w->flush_site, site);
+    ct_space_flush_now(w, s);
+}
 
 /* Whether an entry with this stamp may still be in a TLB. */
 bool ct_stamp_pending(const struct ct_space *s, unsigned stamp);

@@ -53,6 +53,7 @@ struct weak_list {
     uint32_t next;
 };
 
+#define PTE_SOFT (3ull << TN_PTE_SOFT_SHIFT)
 #define LOCKS 64
 #define SHOWN 16384
 
@@ -198,7 +199,8 @@ static void leaf_new(const struct where *w, pte_t value)
         if (!w->own)
             r->refs++;
         record_close(r);
-        bool same = was.stale.asid == w->asid && was.stale.va == w->va + i * TN_PAGE_BYTES;
+        bool lent = (value & PTE_SOFT) != 0;
+        bool same = was.stale.asid == w->asid && (lent || was.stale.va == w->va + i * TN_PAGE_BYTES);
         if (judged && memory_type(page) == PAGE_FRAME && was.refs == 0 && !same && !was.stale.many && !was.stale_own &&
             (was.stale_writes || (value & TN_PTE_W)) && is_pending(&was.stale))
             found("a frame is mapped again", page, &was.stale);

@@ -13,6 +13,7 @@
  *   a memory server's, with the boot argument flush-rules=server (one that keeps them serves its clients rightly; a
  *   hostile one hurts its own clients alone):
  *     a frame that no client maps any more, and a hart may still reach, is not mapped elsewhere if either mapping can write
+ *       (an entry with a software bit is memory that is lent and keeps its purpose: it may move within its space)
  *     an address is not given another frame while a hart may still see the old one
  *     a table that a hart may still walk is neither linked elsewhere nor filled
  *     rights that were lost are lost on every hart before a thread of that space gets its next reply

@@ -16,7 +16,7 @@
 
 #define ASIDS 1024 /* spaces with a greater ASID count as `many` */
 #define RANGES 128
-#define PROMISES (2 * FLUSH_RING)
+#define PROMISES (3 * FLUSH_RING) /* what the box holds, what is just being served, and room */
 
 struct flushed {
     uint64_t began;
@@ -160,10 +160,38 @@ int flushlog_asid_holder(uint64_t asid)
     return holder;
 }
 
+/* What was promised has been done since. Log open. */
+static bool is_kept(const struct log *l, const struct flushed *p)
+{
+    bool whole = is_whole(p->r);
+    for (uint64_t page = 0; page < (whole ? 1 : p->r.pages); page++) {
+        struct stale s = {.when = p->began,
+                          .va = p->r.va.v + page * TN_PAGE_BYTES,
+                          .asid = (uint16_t)p->r.asid,
+                          .many = p->r.asid == 0,
+                          .is_link = whole};
+        if (!is_clean(l, &s))
+            return false;
+    }
+    return true;
+}
+
+/* A hart that wakes and sleeps again keeps promises without leaving its idle loop: they make room. */
+static void drop_kept(struct log *l)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < l->promise_count; i++)
+        if (!is_kept(l, &l->promise[i]))
+            l->promise[kept++] = l->promise[i];
+    l->promise_count = kept;
+}
+
 void flushlog_promise(struct hart *to, struct flush_request r)
 {
     struct log *l = log_open(to);
-    if (l->promise_count == PROMISES) {
+    if (l->promise_count == PROMISES)
+        drop_kept(l);
+    if (l->promise_count == PROMISES) { /* more than the box holds: it becomes everything */
         l->promise_count = 0;
         r = (struct flush_request){0, {0}, 0};
     }
@@ -174,20 +202,10 @@ void flushlog_promise(struct hart *to, struct flush_request r)
 void flushlog_idle_over(struct hart *h)
 {
     struct log *l = log_open(h);
-    for (uint32_t i = 0; i < l->promise_count; i++) {
-        struct flushed *p = &l->promise[i];
-        bool whole = is_whole(p->r);
-        for (uint64_t page = 0; page < (whole ? 1 : p->r.pages); page++) {
-            struct stale s = {.when = p->began,
-                              .va = p->r.va.v + page * TN_PAGE_BYTES,
-                              .asid = (uint16_t)p->r.asid,
-                              .many = p->r.asid == 0,
-                              .is_link = whole};
-            if (!is_clean(l, &s))
-                panic("flush account: hart %u leaves its idle loop without the flush of asid %lu, %lu pages at 0x%lx",
-                      h->index, p->r.asid, p->r.pages, s.va);
-        }
-    }
+    for (uint32_t i = 0; i < l->promise_count; i++)
+        if (!is_kept(l, &l->promise[i]))
+            panic("flush account: hart %u leaves its idle loop without the flush of asid %lu, %lu pages at 0x%lx", h->index,
+                  l->promise[i].r.asid, l->promise[i].r.pages, l->promise[i].r.va.v);
     l->promise_count = 0;
     log_close(l);
 }

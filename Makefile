@@ -161,7 +161,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | flush-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
@@ -230,18 +230,20 @@ host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds
+.PHONY: both-builds flush-test
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds
-	@$(RUN_TESTS) host fuzz kernel system
+	@$(RUN_TESTS) host fuzz kernel system flushes
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
 	@$(RUN_TESTS) kernel
 system-test: both-builds
 	@$(RUN_TESTS) system
+flush-test: host-programs both-builds
+	@$(RUN_TESTS) flushes
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 

@@ -25,13 +25,13 @@ enum place {
 };
 
 struct record {
-    struct stale stale;   /* the last translation to the page, or way to the table, that was taken back */
-    uint64_t table_va;    /* a table in ONE_PLACE: address of its first entry */
-    uint32_t refs;        /* entries that lead here; for frames those of other spaces than the writer's own */
-    uint16_t table_asid;  /* a table in ONE_PLACE */
-    uint8_t place;        /* enum place, of a table */
-    bool stale_writes;    /* the translation taken back could write */
-    bool stale_own;       /* it was in the writer's own space */
+    struct stale stale;  /* the last translation to the page, or way to the table, that was taken back */
+    uint64_t table_va;   /* a table in ONE_PLACE: address of its first entry */
+    uint32_t refs;       /* entries that lead here; for frames those of other spaces than the writer's own */
+    uint16_t table_asid; /* a table in ONE_PLACE */
+    uint8_t place;       /* enum place, of a table */
+    bool stale_writes;   /* the translation taken back could write */
+    bool stale_own;      /* it was in the writer's own space */
 };
 
 /* The frame that an address showed last, until it is flushed; a hash table that forgets. */
@@ -101,8 +101,8 @@ static bool is_pending(const struct stale *s)
 
 static __attribute__((noreturn)) void found(const char *what, paddr_t page, const struct stale *s)
 {
-    panic("flush account: %s: page 0x%lx, but hart %d may still have asid %u address 0x%lx to it (taken back at %lu)", what,
-          page.v, flushlog_holder(s), s->asid, s->va, s->when);
+    panic("flush account: %s: page 0x%lx, but hart %d may still have asid %u address 0x%lx to it (taken back at %lu)",
+          what, page.v, flushlog_holder(s), s->asid, s->va, s->when);
 }
 
 /* Where an entry is, and whether it is in the writer's own space. */
@@ -134,7 +134,8 @@ static struct where where_is(const pte_t *entry)
 
 static struct stale stale_now(const struct where *w, uint64_t when, bool is_link)
 {
-    return (struct stale){.when = when, .va = w->va, .asid = w->asid, .many = w->place == MANY_PLACES, .is_link = is_link};
+    return (struct stale){
+        .when = when, .va = w->va, .asid = w->asid, .many = w->place == MANY_PLACES, .is_link = is_link};
 }
 
 /* A new stale translation beside one that is pending elsewhere: only a flush of everything is sure to end both. */

@@ -204,8 +204,8 @@ void flushlog_idle_over(struct hart *h)
     struct log *l = log_open(h);
     for (uint32_t i = 0; i < l->promise_count; i++)
         if (!is_kept(l, &l->promise[i]))
-            panic("flush account: hart %u leaves its idle loop without the flush of asid %lu, %lu pages at 0x%lx", h->index,
-                  l->promise[i].r.asid, l->promise[i].r.pages, l->promise[i].r.va.v);
+            panic("flush account: hart %u leaves its idle loop without the flush of asid %lu, %lu pages at 0x%lx",
+                  h->index, l->promise[i].r.asid, l->promise[i].r.pages, l->promise[i].r.va.v);
     l->promise_count = 0;
     log_close(l);
 }
@@ -221,7 +221,8 @@ void flushlog_check_entry(struct hart *h)
 {
     const struct log *l = &logs[h->index];
     if (l->absence != 0)
-        panic("flush account: user code went on without a flush of asid %lu, whose entry had been invalid", l->absence - 1);
+        panic("flush account: user code went on without a flush of asid %lu, whose entry had been invalid",
+              l->absence - 1);
     if (l->shared)
         panic("flush account: user code ran in a space without an ASID before the one before it was flushed");
 }

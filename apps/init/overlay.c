@@ -98,7 +98,8 @@ static void boot_argument(struct system *s, const char *word, size_t length)
     const char *equals = memchr(word, '=', length);
     size_t n = equals != NULL ? length - (size_t)(equals + 1 - word) : 0;
 
-    int ours = word_is(word, length, "mm=") || word_is(word, length, "flush=") || word_is(word, length, "leave-out-flush=");
+    int ours =
+        word_is(word, length, "mm=") || word_is(word, length, "flush=") || word_is(word, length, "leave-out-flush=");
     if (equals == NULL || n >= sizeof value || !ours) {
         return; /* the kernel's */
     }

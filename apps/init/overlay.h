@@ -52,10 +52,10 @@ struct server_plan {
     enum server_protocol protocol;
     enum server_flush flush;
     char leave_out_flush[TN_SERVER_FLUSH_NAME]; /* boot argument leave-out-flush=, for tests of debug builds */
-    uint64_t memory_bytes;          /* 0: all that is left */
-    uint32_t first_client, clients; /* in system.client */
-    tn_cptr_t gate;                 /* administrator's, once it serves */
-    uint64_t free_pages;            /* before its first client */
+    uint64_t memory_bytes;                      /* 0: all that is left */
+    uint32_t first_client, clients;             /* in system.client */
+    tn_cptr_t gate;                             /* administrator's, once it serves */
+    uint64_t free_pages;                        /* before its first client */
 };
 
 struct system {

@@ -5,18 +5,18 @@
 
 enum ct_flush_site {
     CT_FLUSH_SITE_NONE = 0,
-    CT_FLUSH_REMAP,      /* cursor.c: before an address is mapped again */
-    CT_FLUSH_RACED,      /* cursor.c: a flush began between an entry's stamp and its clearing */
-    CT_FLUSH_END_ALL,    /* cursor.c: end of a transaction, everything */
-    CT_FLUSH_END_MANY,   /* cursor.c: end of a transaction, a long range */
-    CT_FLUSH_END_RANGE,  /* cursor.c: end of a transaction, a short range */
-    CT_FLUSH_LIMBO,      /* flush.c: before frames are used again */
-    CT_FLUSH_TABLES,     /* epoch.c: before tables are used again */
-    CT_FLUSH_DESTROY,    /* space.c: a space goes */
-    CT_FLUSH_UNLINKED,   /* mark.c: a table was unlinked (policy NOW) */
-    CT_FLUSH_UNMAPPED,   /* mark.c: pages were unmapped (policy NOW) */
-    CT_FLUSH_WEAKENED,   /* protect.c: pages lost rights */
-    CT_FLUSH_HELD,       /* protect.c: pages lost all rights and keep their frames */
+    CT_FLUSH_REMAP,     /* cursor.c: before an address is mapped again */
+    CT_FLUSH_RACED,     /* cursor.c: a flush began between an entry's stamp and its clearing */
+    CT_FLUSH_END_ALL,   /* cursor.c: end of a transaction, everything */
+    CT_FLUSH_END_MANY,  /* cursor.c: end of a transaction, a long range */
+    CT_FLUSH_END_RANGE, /* cursor.c: end of a transaction, a short range */
+    CT_FLUSH_LIMBO,     /* flush.c: before frames are used again */
+    CT_FLUSH_TABLES,    /* epoch.c: before tables are used again */
+    CT_FLUSH_DESTROY,   /* space.c: a space goes */
+    CT_FLUSH_UNLINKED,  /* mark.c: a table was unlinked (policy NOW) */
+    CT_FLUSH_UNMAPPED,  /* mark.c: pages were unmapped (policy NOW) */
+    CT_FLUSH_WEAKENED,  /* protect.c: pages lost rights */
+    CT_FLUSH_HELD,      /* protect.c: pages lost all rights and keep their frames */
     CT_FLUSH_SITES,
 };
 

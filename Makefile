@@ -160,7 +160,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
@@ -231,12 +231,12 @@ host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds
+.PHONY: both-builds flush-test
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds build/plugins/profile.so
-	@$(RUN_TESTS) host fuzz kernel system profile
+	@$(RUN_TESTS) host fuzz kernel system profile flushes
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -245,6 +245,8 @@ system-test: both-builds
 	@$(RUN_TESTS) system
 profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
+flush-test: host-programs both-builds
+	@$(RUN_TESTS) flushes
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 

@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) bool ptfast_map(cspace_root_t root,
         return false;
     pte_t value = pt_leaf(cap_paddr(frame), shape_rights(s), shape_soft(s)) + (page << TN_PTE_PPN_SHIFT);
     do {
-        ptwrite_exchange(entry, value);
+        ptwrite_exchange(entry, value, false);
         value += 1ull << TN_PTE_PPN_SHIFT;
     } while (++entry != end);
     return true;
@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) bool ptfast_clear(uint64_t buffer, 
 {
     if (shape_flags(s) == 0) {
         do
-            ptwrite_exchange(entry, 0);
+            ptwrite_exchange(entry, 0, false);
         while (++entry != end);
         return true;
     }
@@ -78,7 +78,7 @@ static inline __attribute__((always_inline)) bool ptfast_clear(uint64_t buffer, 
         return false;
     uint64_t *out = (uint64_t *)ptwrite_batch_in(buffer) + first;
     do
-        store_relaxed(out++, ptwrite_exchange(entry, 0));
+        store_relaxed(out++, ptwrite_exchange(entry, 0, true));
     while (++entry != end);
     return true;
 }

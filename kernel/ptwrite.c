@@ -9,6 +9,7 @@
  */
 #include "ptwrite.h"
 #include "fence.h"
+#include "flushcheck.h"
 #include "platform.h"
 #include "pt.h"
 
@@ -244,7 +245,7 @@ static void write_stepped(const struct batch *b, const struct run *r)
             loop invariant i < count ==> rest_ok(r, value, count - i);
             loop assigns i, value; */
         for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
-            ptwrite_exchange(&entry[i], value);
+            ptwrite_exchange(&entry[i], value, false);
         return;
     }
     uint64_t *out = &b->words[r->out];
@@ -252,7 +253,7 @@ static void write_stepped(const struct batch *b, const struct run *r)
         loop invariant i < count ==> rest_ok(r, value, count - i);
         loop assigns i, value; */
     for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
-        store_relaxed(&out[i], ptwrite_exchange(&entry[i], value));
+        store_relaxed(&out[i], ptwrite_exchange(&entry[i], value, true));
 }
 
 /*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op == TN_PT_MAP_LIST;
@@ -264,7 +265,7 @@ static void write_list(const struct batch *b, const struct run *r)
         uint64_t page = load_relaxed(&b->words[r->in + i]);
         if (unlikely(!pt_pages_fit(page, r->limit, 1, r->level) || !pt_page_aligned(r->base + page, r->level)))
             continue; /* changed since it was checked: the writer's loss */
-        pte_t old = ptwrite_exchange(&r->entry[i], pt_advance(r->value, page));
+        pte_t old = ptwrite_exchange(&r->entry[i], pt_advance(r->value, page), r->old);
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
     }

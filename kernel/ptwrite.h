@@ -1,6 +1,7 @@
 /* Batched page-table writes: the system call that the memory server lives on. Contract: tenon/ptbatch.h. */
 #pragma once
 #include "fence.h"
+#include "flushcheck.h"
 #include "pt.h"
 #include "tcb.h"
 
@@ -15,11 +16,13 @@ static inline struct tn_pt_batch *ptwrite_batch_in(uint64_t buffer)
 }
 
 /* Release: whoever sees the entry, a walker or a view, sees what was written to the table it links before.
- * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's. */
-static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value)
+ * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's.
+ * `wanted`: the writer asked for the old entries (flushcheck.h). */
+static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value, bool wanted)
 {
     pte_t old; /* by hand, since gcc 12 puts a fence of its own before the instruction instead of .rl */
     __asm__ volatile("amoswap.d.rl %0, %2, %1" : "=r"(old), "+A"(*entry) : "r"(value) : "memory");
+    flushcheck_entry(entry, old, value, wanted);
     return old;
 }
 
@@ -35,8 +38,10 @@ static inline pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants, uin
         uint64_t page = (tn_pte_paddr(old) >> TN_PAGE_BITS) - base; /* in the Frame, if it is below its limit */
         if (gained != 0 && unlikely(!pt_granted(gained, grants) || page >= limit))
             return old;
-        if (likely(compare_exchange_relaxed(entry, old, pt_protected(old, value))))
+        if (likely(compare_exchange_relaxed(entry, old, pt_protected(old, value)))) {
+            flushcheck_entry(entry, old, pt_protected(old, value), true);
             return old;
+        }
     }
 }
 
@@ -85,12 +90,13 @@ other:
 }
 
 /* Entries of a run are mostly alike: what ptwrite_protect() has made of one is done to the next ones as long as their flags are the
- * same. `flags` holds none that an entry can have until there is such a one. At least one entry. */
+ * same. `flags` holds none that an entry can have until there is such a one. At least one entry. Debug builds take each by itself,
+ * for the account of flushcheck.h. */
 static inline __attribute__((always_inline)) void ptwrite_shrink(pte_t *entry, const pte_t *end, pte_t value)
 {
     pte_t flags = ~0ull, delta = 0;
     do {
-        if (likely(ptwrite_shrink_like(entry, flags, delta)))
+        if (!TENON_DEBUG && likely(ptwrite_shrink_like(entry, flags, delta)))
             continue;
         pte_t old = ptwrite_protect(entry, value, 0, 0, 0);
         if (tn_pte_is_leaf(old) && pt_gained(old, value) == 0) {
@@ -104,7 +110,7 @@ static inline __attribute__((always_inline)) void ptwrite_grow(pte_t *entry, con
 {
     pte_t flags = ~0ull, delta = 0;
     do {
-        if (likely(ptwrite_grow_like(entry, flags, delta, base, limit)))
+        if (!TENON_DEBUG && likely(ptwrite_grow_like(entry, flags, delta, base, limit)))
             continue;
         pte_t old = ptwrite_protect(entry, value, grants, base, limit);
         if (tn_pte_is_leaf(old) && pt_granted(pt_gained(old, value), grants)) {

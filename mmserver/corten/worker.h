@@ -14,6 +14,7 @@
 #pragma once
 #include <corten/atomic.h>
 #include <corten/config.h>
+#include <corten/flushsite.h>
 #include <corten/port.h>
 #include <tenon/mm_protocol.h>
 
@@ -75,6 +76,7 @@ struct ct_worker {
     uint64_t tables[CT_LEVELS_MAX][CT_STOCK_TABLES];
     struct ct_limbo_frame limbo[CT_LIMBO_FRAMES];
     uint64_t seal[CT_WORKERS_MAX]; /* every worker's epoch when limbo_sealed was sealed */
+    enum ct_flush_site flush_site; /* who asked for the last flush; debug builds */
 };
 
 /* Before the worker's first request, by any thread. `batch` has batch_bytes (at least CT_BATCH_BYTES_MIN) and is where

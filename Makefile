@@ -15,6 +15,7 @@ MEM     ?= 512M
 MMU     ?=#               sv39, sv48 or sv57; empty: the widest there is
 MM      ?=#               user-adv or user-rw; empty: as the system's description says
 FLUSH   ?=#               now or lazy; empty: as the system's description says
+AROUND  ?=#               pages that a fault may map at once; empty: as the system's description says
 DEBUG   ?= 0#             1: invariants checked at run time, other build directory
 TEST    ?=#               run only tests whose name contains this
 SEED    ?= 1#             seed of all tests that are random
@@ -164,12 +165,12 @@ help:
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
-	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy DEBUG=1"
+	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy AROUND=1 DEBUG=1"
 	@echo "TEST=part-of-a-name SEED=1 SECONDS=60 (of fuzzing)"
 
 # QEMU's port for gdb differs from user to user, so that several can debug on one machine.
 RUN = $(PYTHON) platform/qemu-virt/run.py $(1) --build $(BUILD) --app '$(APP)' --input '$(or $(INPUT),build/input.txt)' \
-      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)'
+      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)' --around '$(AROUND)'
 
 run:
 	@$(TOOLS) install run

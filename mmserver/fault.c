@@ -76,7 +76,11 @@ void fault_serve(struct worker *w, const struct tn_msg *m, struct answer *a)
     }
     if (__builtin_expect(right != 0, 1)) {
         ct_worker_begin(&w->ct);
-        status = ct_fault(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, CT_RIDE, NULL);
+        if (__builtin_expect(!w->ct.around, 1)) {
+            status = ct_fault(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, CT_RIDE, NULL);
+        } else {
+            status = ct_fault_around(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, NULL);
+        }
         ct_worker_end(&w->ct);
         if (__builtin_expect(status == CT_OK, 1)) {
             client_leave(w);

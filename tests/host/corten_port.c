@@ -87,6 +87,8 @@ static void pools_reset(void)
     port_fail_from(~0ull);
 }
 
+unsigned port_around = 1;
+
 void port_start(unsigned levels, enum ct_protocol protocol, enum ct_flush_policy flush)
 {
     size_t phys_bytes = PHYS_FRAMES_BYTES + PHYS_TABLES_BYTES;
@@ -108,7 +110,7 @@ void port_start(unsigned levels, enum ct_protocol protocol, enum ct_flush_policy
     };
     pools_reset();
     tlb_reset();
-    struct ct_config config = {levels, WORKERS, protocol, flush, {1ull << 32}, {1ull << 36}};
+    struct ct_config config = {levels, WORKERS, protocol, flush, {1ull << 32}, {1ull << 36}, port_around};
     CHECK(ct_init(&config) == CT_OK, levels, 0);
     for (unsigned i = 0; i < WORKERS; i++)
         ct_worker_init(&workers[i], i, (struct tn_pt_batch *)batches[i], BATCH_BYTES);

@@ -77,6 +77,8 @@ struct server_start {
     uint32_t flush;        /* enum server_flush */
     uint32_t cnode_bits;
     uint32_t untyped_count;
+    uint32_t around_pages; /* that a fault may map at once: a power of two up to 64; 0 as 1 */
+    uint32_t reserved;
     struct server_untyped untyped[TN_SERVER_UNTYPED_MAX];
 };
 _Static_assert(sizeof(struct server_start) <= 4096, "one page");

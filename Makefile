@@ -260,7 +260,7 @@ bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kb
 PROFILE_NEEDS := $(BUILD)/kernel.elf $(BUILD)/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 PICTURE_OF    := pf mmap munmap
 .PHONY: profile profile-picture profile-test
-$(BUILD)/plugins/profile.so: platform/qemu-virt/profile.c platform/qemu-virt/plugin.h
+$(BUILD)/plugins/%.so: platform/qemu-virt/%.c platform/qemu-virt/plugin.h
 	@mkdir -p $(@D)
 	@echo "  plug  $@"
 	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)

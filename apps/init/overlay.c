@@ -15,7 +15,8 @@ struct reader {
     struct system *system;
 };
 
-static const char *const server_properties[] = {"compatible", "program", "protocol", "flush", "memory-bytes", "fault-around-pages", NULL};
+static const char *const server_properties[] = {"compatible",         "program", "protocol", "flush", "memory-bytes",
+                                                "fault-around-pages", NULL};
 static const char *const client_properties[] = {"compatible",  "program",     "args",          "input",  "harts",
                                                 "quota-bytes", "max-threads", "kill-after-ms", "expect", NULL};
 static const char *const common_properties[] = {"status",      "phandle", "reg", "#address-cells",

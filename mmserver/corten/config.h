@@ -22,7 +22,7 @@ struct ct_config {
     enum ct_protocol protocol;
     enum ct_flush_policy flush;
     vaddr_t arena_low, arena_high; /* where ct_map() puts what has no address; page-aligned, in the user part */
-    unsigned around_pages; /* pages that a fault may map at once: a power of two up to CT_AROUND_MAX; 0 as 1 */
+    unsigned around_pages;         /* pages that a fault may map at once: a power of two up to CT_AROUND_MAX; 0 as 1 */
 };
 extern struct ct_config ct_config;
 

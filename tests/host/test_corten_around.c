@@ -126,8 +126,8 @@ static void few_frames_are_enough(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_group_comes),   cmocka_unit_test(what_differs_stays),
-        cmocka_unit_test(the_quota_holds),   cmocka_unit_test(a_fault_that_is_an_error_brings_nothing),
+        cmocka_unit_test(the_group_comes),       cmocka_unit_test(what_differs_stays),
+        cmocka_unit_test(the_quota_holds),       cmocka_unit_test(a_fault_that_is_an_error_brings_nothing),
         cmocka_unit_test(few_frames_are_enough),
     };
     port_around = PAGES;

@@ -29,7 +29,8 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench%,$(GOALS)),build run plugin) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench%,$(GOALS)),build run plugin) \
+                 $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -160,7 +161,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
@@ -236,7 +237,7 @@ both-builds: build/input.txt
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds $(BUILD)/plugins/profile.so
+test: host-programs both-builds build/plugins/profile.so
 	@$(RUN_TESTS) host fuzz kernel system profile
 host-test: host-programs
 	@$(RUN_TESTS) host
@@ -244,7 +245,7 @@ kernel-test: both-builds
 	@$(RUN_TESTS) kernel
 system-test: both-builds
 	@$(RUN_TESTS) system
-profile-test: $(BUILD)/plugins/profile.so all
+profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
@@ -254,7 +255,7 @@ fuzz: host-programs
 BENCH  ?=#                run only benchmarks whose name contains this
 RECORD ?= 0#              1: write what was measured into tests/bench/expected.json
 .PHONY: bench
-bench: $(BUILD)/kernel.elf $(BUILD)/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+bench: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
 
 # What is not exact, or no figure: harts that run at the same time, wall time, where the boot's instructions go.
@@ -264,14 +265,14 @@ bench-flushes: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver 
 	@$(PYTHON) tests/bench/more.py flushes --build $(BUILD)
 bench-wall: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver wordcount) build/input.txt
 	@$(PYTHON) tests/bench/more.py wall --build $(BUILD) --runs $(RUNS)
-bench-boot: $(BUILD)/kernel.elf $(BUILD)/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench)
+bench-boot: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench)
 	@$(PYTHON) tests/bench/boot.py --build $(BUILD) --mm '$(MM)'
 
 # Where they go: the same systems under a plug-in of QEMU's, which is a program of this machine.
-PROFILE_NEEDS := $(BUILD)/kernel.elf $(BUILD)/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+PROFILE_NEEDS := $(BUILD)/kernel.elf build/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 PICTURE_OF    := pf mmap munmap
 .PHONY: profile profile-picture profile-test
-$(BUILD)/plugins/%.so: platform/qemu-virt/%.c platform/qemu-virt/plugin.h
+build/plugins/%.so: platform/qemu-virt/%.c platform/qemu-virt/plugin.h
 	@mkdir -p $(@D)
 	@echo "  plug  $@"
 	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)
@@ -292,7 +293,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds $(BUILD)/plugins/profile.so
+lint: both-builds build/plugins/profile.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

@@ -106,7 +106,7 @@ static inline cspace_root_t cspace_root(struct slot *slots, uint64_t radix)
     return (uint64_t)slots | radix;
 }
 /* The slot that a capability pointer names, or NULL. Its content may change at any time. */
-static inline struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
+static inline __attribute__((always_inline)) struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
 {
     struct slot *slots = (struct slot *)(root & ~31ull);
     if (likely(cptr >> (root & 31) == 0))
@@ -120,7 +120,7 @@ static inline struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
     return (struct slot *)cap_object(node) + (inner - 1);
 }
 /* The capability that a pointer names; CAP_NULL if there is none. */
-static inline struct cap cspace_lookup(cspace_root_t root, tn_cptr_t cptr)
+static inline __attribute__((always_inline)) struct cap cspace_lookup(cspace_root_t root, tn_cptr_t cptr)
 {
     struct slot *s = cspace_slot(root, cptr);
     return likely(s != NULL) ? slot_read(s) : CAP_NULL;

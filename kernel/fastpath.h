@@ -19,3 +19,5 @@ void fast_pt_reply_recv(void);
 void fast_pt_write(void);
 /* A page fault of a load or a store, with this scause and stval. */
 void fast_page_fault(uint64_t scause, uint64_t va);
+/* `ebreak`. */
+void fast_breakpoint(uint64_t scause, uint64_t stval);

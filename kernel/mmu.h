@@ -14,6 +14,9 @@ void mmu_init_hart(void);
 /* Fills the kernel's half of a new, zeroed root table. */
 void mmu_root_init(uint64_t *root);
 /* First user address that does not exist: 2^38, 2^47 or 2^56. */
+/*@ requires 3 <= mmu_levels && mmu_levels <= 5;
+    assigns \nothing;
+    ensures \result == (mmu_levels == 3 ? 0x4000000000 : mmu_levels == 4 ? 0x800000000000 : 0x100000000000000); */
 static inline uint64_t mmu_user_end(void)
 {
     return 1ull << mmu_user_bits;

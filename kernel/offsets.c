@@ -9,6 +9,8 @@
 
 void offsets(void);
 _Static_assert(TN_SYS_HART == 0, "trap.S");
+_Static_assert(((CAUSE_STORE_PAGE - CAUSE_LOAD_PAGE) & ~(CAUSE_LOAD_PAGE ^ CAUSE_STORE_PAGE)) == 0, "trap.S");
+_Static_assert((CAUSE_LOAD_PAGE ^ CAUSE_STORE_PAGE) == 2, "trap.S: one bit");
 
 void offsets(void)
 {
@@ -21,6 +23,7 @@ void offsets(void)
     OFFSET(SYS_PT_WRITE, TN_SYS_PT_WRITE);
     OFFSET(SYS_PT_REPLY_RECV, TN_SYS_PT_REPLY_RECV);
     OFFSET(CAUSE_ECALL_U, CAUSE_ECALL_U);
+    OFFSET(CAUSE_BREAKPOINT, CAUSE_BREAKPOINT);
     OFFSET(CAUSE_LOAD_PAGE, CAUSE_LOAD_PAGE);
     OFFSET(CAUSE_STORE_PAGE, CAUSE_STORE_PAGE);
     OFFSET(HART_INDEX, offsetof(struct hart, index));

@@ -16,7 +16,6 @@
 #include <corten/batch.h>
 #include <corten/cursor_in.h>
 #include <corten/flush.h>
-#include <corten/lock.h>
 #include <corten/request.h>
 #include <corten/stock.h>
 
@@ -28,15 +27,6 @@ static void zero_ahead(struct ct_worker *w, uint64_t *zeroed)
         (void)!ct_stock_fill_frames(w, pages); /* the page asked for says so if there is none */
     while (w->zeroed_count < pages && w->dirty_count)
         stock_untake_zeroed(w, ct_stock_take_zeroed_slow(w, zeroed));
-}
-
-/* One page out of the credit, if it is there. */
-static bool charge_spare(struct ct_share *share)
-{
-    if (atomic_add_relaxed(&share->credit, -1) >= 1)
-        return true;
-    atomic_add_relaxed(&share->credit, 1);
-    return false;
 }
 
 static bool wanted_beside(const struct ct_cursor *c, paddr_t leaf, unsigned i, uint64_t word)
@@ -54,7 +44,7 @@ void ct_around_map(struct ct_cursor *c, paddr_t leaf, uint64_t word, paddr_t fra
         unsigned i = va_index(at, 0);
         paddr_t f = frame;
         if (at != c->at) {
-            if (w->zeroed_count == 0 || !wanted_beside(c, leaf, i, word) || !charge_spare(c->share))
+            if (w->zeroed_count == 0 || !wanted_beside(c, leaf, i, word) || !space_try_charge(c->share))
                 continue;
             f = stock_take_zeroed(w, &c->share->count[MM_PAGES_ZEROED]);
         }
@@ -68,8 +58,7 @@ enum ct_status ct_fault_around(struct ct_worker *w, struct ct_space *s, vaddr_t 
 {
     if (va.v >= ct_user_end())
         return CT_RANGE;
-    if (w->ride.v)
-        ct_worker_settle(w);
+    ct_worker_settle(w);
     uint64_t bytes = (uint64_t)ct_config.around_pages * TN_PAGE_BYTES, low = va.v & -bytes;
     struct ct_share *share = ct_share_of(s, w);
     paddr_t frame = {0};
@@ -78,9 +67,9 @@ enum ct_status ct_fault_around(struct ct_worker *w, struct ct_space *s, vaddr_t 
     if (w->zeroed_count)
         frame = stock_take_zeroed(w, &share->count[MM_PAGES_ZEROED]);
     struct ct_cursor c;
-    struct cover cover = cover_lock(w, s, va.v, 0);
-    cursor_open(w, s, low, low + bytes, &c);
+    enum ct_status st = cursor_lock(w, s, (vaddr_t){low}, (vaddr_t){low + bytes}, &c);
+    if (st != CT_OK)
+        return st;
     c.at = va.v & ~(TN_PAGE_BYTES - 1);
-    ct_lock_rest(&c, cover);
     return ct_fault_serve(&c, frame, rights, page);
 }

@@ -12,9 +12,14 @@
 struct shape {
     uint64_t v;
 };
+typedef uint64_t __attribute__((may_alias)) shape_word;
 _Static_assert(offsetof(struct tn_pt_run, first) == 16 && offsetof(struct tn_pt_run, page) == 24, "shape is one word");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "shape");
 
+/*@ requires first < 0x10000 && count < 0x10000 && op < 256 && rights < 256 && soft < 256 && flags < 256;
+    assigns \nothing;
+    ensures \result.v == first + count * 0x10000 + op * 0x100000000 + rights * 0x10000000000 + soft * 0x1000000000000 +
+                         flags * 0x100000000000000; */
 static inline struct shape run_shape(unsigned first, unsigned count, unsigned op, unsigned rights, unsigned soft,
                                      unsigned flags)
 {
@@ -26,7 +31,7 @@ static inline void run_set(struct tn_pt_run *run, tn_cptr_t table, tn_cptr_t obj
 {
     run->table = table;
     run->object = object;
-    __builtin_memcpy(&run->first, &shape.v, sizeof shape.v);
+    *(shape_word *)&run->first = shape.v;
     run->page = page;
     run->in = run->out = 0;
 }

@@ -2,6 +2,8 @@
 #include <corten/flush.h>
 #include <corten/stock.h>
 
+#define RANGE_FLUSH_MAX 64 /* pages; more: everything */
+
 void ct_space_flush(struct ct_worker *w, struct ct_space *s)
 {
     uint64_t n = atomic_add_seqcst(&s->started, 1); /* pairs with: generation_now */
@@ -14,12 +16,15 @@ void ct_space_flush(struct ct_worker *w, struct ct_space *s)
     share_count(ct_share_of(s, w), MM_REMOTE_FLUSHES, remote);
 }
 
-bool ct_stamp_pending(const struct ct_space *s, unsigned stamp)
+void ct_space_flush_pages(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64_t pages)
 {
-    uint64_t done = atomic_load_acquire(&s->done); /* first: it only grows. pairs with: ct_space_flush */
-    uint64_t started = atomic_load_relaxed(&s->started);
-    uint64_t behind = (stamp - 1 + STAMP_MODULUS - done % STAMP_MODULUS) % STAMP_MODULUS; /* g - done, modulo */
-    return behind <= started - done;
+    if (pages > RANGE_FLUSH_MAX) {
+        ct_space_flush(w, s);
+        return;
+    }
+    unsigned remote = port_flush(w->index, s->handle, (vaddr_t){va}, pages);
+    share_count(ct_share_of(s, w), MM_FLUSHES, 1);
+    share_count(ct_share_of(s, w), MM_REMOTE_FLUSHES, remote);
 }
 
 static void limbo_pop(struct ct_worker *w)

@@ -16,6 +16,7 @@
 #include <corten/cursor_in.h>
 #include <corten/flush.h>
 #include <corten/reserve.h>
+#include <corten/ride.h>
 #include <corten/stock.h>
 
 struct protect {
@@ -93,7 +94,7 @@ static enum ct_status check_table(struct protect *p, paddr_t table, unsigned lev
         uint64_t end = entry_end < high ? entry_end : high;
         uint64_t pte = pte_read(table, i);
         if (tn_pte_is_link(pte)) {
-            enum ct_status st = check_table(p, table_enter(pte), level - 1, low, end);
+            enum ct_status st = check_table(p, table_enter(p->c, pte), level - 1, low, end);
             if (st != CT_OK)
                 return st;
         } else {
@@ -223,7 +224,7 @@ static void protect_table(struct protect *p, paddr_t table, unsigned level, uint
         uint64_t pte = pte_read(table, i);
         uint64_t word = word_read(d, i);
         if (tn_pte_is_link(pte))
-            protect_table(p, table_enter(pte), level - 1, low, end);
+            protect_table(p, table_enter(p->c, pte), level - 1, low, end);
         else if (end - low == span)
             word_write(p->c, d, i, word_protected(word, p->rights));
         else if (word_protected(word, p->rights) != word)
@@ -246,7 +247,7 @@ static void need_edge(struct protect *p, uint64_t va)
             ct_need_edge(c, va, word_protected(word, p->rights), &p->need);
             return;
         }
-        table = table_enter(pte);
+        table = table_enter(c, pte);
     }
 }
 

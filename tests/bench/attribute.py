@@ -1,7 +1,7 @@
 """From what the plug-in wrote (platform/qemu-virt/plugins/profile.c) to samples, and from addresses to functions.
 
-User programs have the same addresses, so a page of instructions belongs to the program that has this content at this place.
-Code that a program has copied elsewhere (the server of the kernel's benchmarks) is found by its content as well.
+User programs have the same addresses, so a page of instructions belongs to the program that has this content at this
+place. Code that a program has copied elsewhere (the server of the kernel's benchmarks) is found by its content as well.
 """
 
 import os
@@ -63,10 +63,10 @@ class Program:
 
     def look_up(self, addresses, root):
         """Fills `places` for these addresses."""
-        text = subprocess.run([ADDR2LINE, "-a", "-f", "-i", "-e", self.path], check=True, text=True, stdout=subprocess.PIPE,
-                              input="".join(f"{address:#x}\n" for address in addresses)).stdout
+        done = subprocess.run([ADDR2LINE, "-a", "-f", "-i", "-e", self.path], check=True, text=True,
+                              input="".join(f"{address:#x}\n" for address in addresses), stdout=subprocess.PIPE)
         records = []
-        for line in text.splitlines():
+        for line in done.stdout.splitlines():
             if line.startswith("0x"):
                 records.append((int(line, 16), []))
             else:
@@ -95,7 +95,7 @@ def read_segments(path):
 
 
 class Recording:
-    """What the plug-in wrote. `events`: ("add", page, path) and ("print", page); a path is (instrs, [(insn, times)])."""
+    """What the plug-in wrote. `events`: ("add", page, path), ("print", page, None); a path: (instrs, [(insn, times)])."""
 
     def __init__(self, path):
         self.pages, self.insns, self.paths, self.events = {}, {}, {}, []

@@ -18,7 +18,7 @@ import symbols  # noqa: E402
 
 DTS = "apps/bench/bench.dts"
 PROGRAMS = ("init", "mmserver", "bench")  # in the order in which they start
-PLUGIN = os.path.join("plugins", "marks.so")
+PLUGIN = os.path.join("build", "plugins", "marks.so")  # of this machine, whatever is measured
 PHASES = (("boot_init", "kernel's first instruction to init's"),
           ("boot_server", "from there to the memory server's"),
           ("boot_client", "from there to the first client's"))
@@ -51,7 +51,7 @@ def run(build, mm):
     os.makedirs(system.work, exist_ok=True)
     report = os.path.join(system.work, "marks.txt")
     paths = [system.kernel, *(os.path.join(build, "programs", name) for name in PROGRAMS)]
-    options = [os.path.join(build, PLUGIN), f"out={report}", *(f"mark={entry_mark(path)}" for path in paths)]
+    options = [PLUGIN, f"out={report}", *(f"mark={entry_mark(path)}" for path in paths)]
     system.extra = ["-plugin", ",".join(options)]
     if os.path.exists(report):
         os.unlink(report)

@@ -1,4 +1,4 @@
-"""make profile-picture: profiles (build/bench/profile-*.json) as stacked bars, one for each benchmark and lock protocol.
+"""make profile-picture: profiles (build/bench/profile-*.json) as stacked bars, for each benchmark and lock protocol.
 
     picture.py --out FILE.svg PROFILE.json...
 
@@ -14,6 +14,7 @@ import phases
 # One for each phase, in the table's order: blue what the kernel does, then what the server does, grey the client.
 COLOURS = ("#08306b", "#1c5aa6", "#3d8dc4", "#85bcdc", "#c3daee", "#6a51a3", "#b3a5d3",
            "#7f2704", "#d9660f", "#fdae6b", "#41a35a", "#555555", "#999999", "#dddddd")
+TITLE = "Instructions of one operation on one hart, by phase (median sample)"
 WIDTH, LEFT, RIGHT, TOP = 960, 130, 60, 34
 BAR, GAP, GROUP_GAP = 26, 6, 14
 LEGEND_COLUMNS, LEGEND_ROW = 4, 20
@@ -32,7 +33,8 @@ def read(paths):
 
 
 def text(x, y, content, anchor="start", colour="#222222", weight="normal"):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}">{content}</text>'
+    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}">'
+            f'{content}</text>')
 
 
 def is_dark(colour):
@@ -49,7 +51,8 @@ def draw_bar(y, bar, scale):
         lines.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}" stroke="#ffffff" '
                      f'stroke-width="0.5"><title>{phase}: {label}</title></rect>')
         if width > DIGIT * len(label) + 4:
-            lines.append(text(x + width / 2, y + BAR / 2 + 4, label, "middle", "#ffffff" if is_dark(colour) else "#222222"))
+            ink = "#ffffff" if is_dark(colour) else "#222222"
+            lines.append(text(x + width / 2, y + BAR / 2 + 4, label, "middle", ink))
         x += width
     return lines + [text(x + 6, y + BAR / 2 + 4, f"{sum(bar.values()):,.0f}", weight="bold")]
 
@@ -60,21 +63,22 @@ def draw_legend(y, bars):
     rows = -(-len(used) // LEGEND_COLUMNS)
     for number, (phase, colour) in enumerate(used):
         x, row_y = 20 + number // rows * (WIDTH - 40) / LEGEND_COLUMNS, y + number % rows * LEGEND_ROW
-        lines += [f'<rect x="{x:.1f}" y="{row_y}" width="13" height="13" fill="{colour}"/>', text(x + 19, row_y + 11, phase)]
+        lines += [f'<rect x="{x:.1f}" y="{row_y}" width="13" height="13" fill="{colour}"/>',
+                  text(x + 19, row_y + 11, phase)]
     return lines, y + rows * LEGEND_ROW
 
 
 def draw(bars):
     scale = (WIDTH - LEFT - RIGHT) / max(sum(bar.values()) for _, bar in bars)
-    lines, y, before = [text(20, 20, "Instructions of one operation on one hart, by phase (median sample)", weight="bold")], TOP, None
+    lines, y, before = [text(20, 20, TITLE, weight="bold")], TOP, None
     for (name, mm), bar in bars:
         y += GROUP_GAP if before not in (None, name) else 0
         lines.append(text(LEFT - 8, y + BAR / 2 + 4, f"{name}, {mm.replace('user-', '')}", "end"))
         lines += draw_bar(y, bar, scale)
         y, before = y + BAR + GAP, name
     legend, height = draw_legend(y + 14, bars)
-    head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height + 6}" viewBox="0 0 {WIDTH} {height + 6}" '
-            'font-family="sans-serif" font-size="12">')
+    head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height + 6}" '
+            f'viewBox="0 0 {WIDTH} {height + 6}" font-family="sans-serif" font-size="12">')
     return "\n".join([head, '<rect width="100%" height="100%" fill="#ffffff"/>', *lines, *legend, "</svg>", ""])
 
 

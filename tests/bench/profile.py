@@ -1,8 +1,8 @@
-"""make profile: where the instructions of one operation go, by phase and by function; docs/benchmarks.md says how it is taken.
+"""make profile: where the instructions of one operation go, by phase and by function; see docs/benchmarks.md.
 
 The benchmarks run as `make bench` runs them, under a plug-in of QEMU's that sees each instruction. Prints the totals, and
-writes them to build/bench/profile-NAME.json, one object a line. Ends with status 1 if the totals are not the figures that the
-benchmark itself printed, or if too much belongs to no phase.
+writes them to build/bench/profile-NAME.json, one object a line. Ends with status 1 if the totals are not the figures that
+the benchmark itself printed, or if too much belongs to no phase.
 """
 
 import argparse
@@ -45,6 +45,8 @@ class Figure:
     def median_path(self):
         """(path, samples that took it): of those as long as the median, the most frequent."""
         paths = [(times, path) for path, times in self.paths.items() if self.instrs(path) == self.median]
+        if not paths:
+            raise bench.Failed(f"{self.name}: no sample of {self.median} instructions, which was printed, has been seen")
         times, path = max(paths, key=lambda pair: (pair[0], -int(pair[1])))
         return path, times
 
@@ -56,7 +58,7 @@ class Figure:
         return place.component, place.function, inlined, file, phase
 
     def rows(self):
-        """Objects for the JSON: instructions of the median path and mean of all, for each function inlined in each function."""
+        """Objects for the JSON: the median path and the mean of all, for each function inlined in each function."""
         instrs, mean, keys = collections.Counter(), collections.Counter(), {}
         median_path, _ = self.median_path()
         for path, samples in self.paths.items():
@@ -155,7 +157,8 @@ def print_profile(figure, rows, options):
 def print_function(function, instrs, mean, rows):
     """A function, and what is inlined in it."""
     alone = len(rows) == 1
-    print(f"  {function:<{WIDTH - 2}} {number(instrs):>8} {'':>6} {mean:>9,.1f}  {rows[0]['phase'] if alone else ''}".rstrip())
+    phase = rows[0]["phase"] if alone else ""
+    print(f"  {function:<{WIDTH - 2}} {number(instrs):>8} {'':>6} {mean:>9,.1f}  {phase}".rstrip())
     for row in [] if alone else rows:
         if max(row["instrs"], row["mean"]) >= SHOWN:
             print(f"      {row['inlined']:<{WIDTH - 6}} {number(row['instrs']):>8} {'':>6} {row['mean']:>9,.1f}  {row['phase']}")
@@ -210,26 +213,31 @@ def wanted_figures(options):
     return result
 
 
+def report(name, figures, options):
+    """Checks, prints and writes the profile of one benchmark."""
+    for figure in figures:
+        figure.check()
+    profiles = [(figure, figure.rows()) for figure in figures]
+    with open(os.path.join(options.build, "bench", f"profile-{name}.json"), "w", encoding="utf-8") as out:
+        out.writelines(json.dumps(row) + "\n" for _, rows in profiles for row in rows)
+    for figure, rows in profiles:
+        if not options.quiet:
+            print_profile(figure, rows, options)
+        check_other(figure, rows)
+
+
 def main():
     options = parse()
     if not options.bench.strip():
         print("profile: which? BENCH=pf, or another name that make bench shows", file=sys.stderr)
         return 2
-    failed = False
     try:
         for name, figures in wanted_figures(options).items():
-            with open(os.path.join(options.build, "bench", f"profile-{name}.json"), "w", encoding="utf-8") as out:
-                for figure in figures:
-                    figure.check()
-                    rows = figure.rows()
-                    out.writelines(json.dumps(row) + "\n" for row in rows)
-                    if not options.quiet:
-                        print_profile(figure, rows, options)
-                    check_other(figure, rows)
+            report(name, figures, options)
     except (bench.Failed, attribute.Unknown, bench.machine.Refused) as error:
         print(f"profile: {error}", file=sys.stderr)
-        failed = True
-    return 1 if failed else 0
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ struct ct_worker {
     uint32_t batch_words;  /* size of the batch in words */
     uint32_t words_used;   /* words of it used by lists and old values */
     bool writes_old;       /* a run of the batch asks for old values */
+    bool around;           /* ct_config.around_pages > 1: the server calls ct_fault_around() */
     paddr_t ride;          /* table with a pending run that rides on the reply (ride.h); 0: none */
     paddr_t ride_frame;    /* MAP: what it maps */
     uint32_t ride_cleared; /* CLEAR: so many of the newest frames in limbo do not have their flush number yet */

@@ -253,6 +253,22 @@ RECORD ?= 0#              1: write what was measured into tests/bench/expected.j
 bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
 
+# Plug-ins for QEMU: programs of this machine. Speed-up on many harts, under simulated time; docs/benchmarks.md.
+$(BUILD)/plugins/timing.so: $(wildcard platform/qemu-virt/timing*.[ch]) platform/qemu-virt/plugin.h
+	@mkdir -p $(@D)
+	@echo "  plug  $@"
+	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)
+
+SCALE_NEEDS := $(BUILD)/kernel.elf $(BUILD)/plugins/timing.so $(addprefix $(BUILD)/programs/,init mmserver scale)
+# HARTS=16 on the command line: 1 and 16 harts alone.
+SCALE_HARTS := $(if $(filter command line environment,$(origin HARTS)),--harts 1 $(filter-out 1,$(HARTS)))
+.PHONY: scale scale-test
+scale: $(SCALE_NEEDS)
+	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --filter '$(BENCH)' $(SCALE_HARTS) --mm '$(MM)' --flush '$(FLUSH)' \
+	    $(if $(filter 1,$(RECORD)),--record)
+scale-test: $(SCALE_NEEDS)
+	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --controls
+
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \

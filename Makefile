@@ -267,7 +267,7 @@ scale: $(SCALE_NEEDS)
 	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --filter '$(BENCH)' $(SCALE_HARTS) --mm '$(MM)' --flush '$(FLUSH)' \
 	    $(if $(filter 1,$(RECORD)),--record)
 scale-test: $(SCALE_NEEDS)
-	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --controls
+	@$(PYTHON) tests/bench/scale_test.py --build $(BUILD)
 
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.

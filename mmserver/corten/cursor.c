@@ -8,6 +8,7 @@
 #include <corten/epoch.h>
 #include <corten/flush.h>
 #include <corten/lock.h>
+#include <corten/mark.h>
 #include <corten/stock.h>
 
 #define STOCK_LOW 8        /* frames a worker wants to have before it locks anything */
@@ -71,8 +72,12 @@ static void flush_at_end(struct ct_cursor *c)
 {
     struct ct_worker *w = c->worker;
     struct ct_space *s = c->space;
-    bool raced = c->stamp && generation_now(s) != c->generation; /* flush.h, 2. */
-    if (raced || c->flush_high == ~0ull) {
+    if (c->stamp && !c->exclusive) {
+        uint64_t generation = generation_now(s);
+        if (ct_unlikely(generation != c->generation)) /* flush.h, 2. */
+            ct_mark_restamp(c, generation);
+    }
+    if (c->flush_high == ~0ull) {
         ct_space_flush(w, s);
     } else if (c->flush_high) {
         uint64_t pages = (c->flush_high - c->flush_low) >> TN_PAGE_BITS;

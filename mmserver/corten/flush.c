@@ -2,9 +2,13 @@
 #include <corten/flush.h>
 #include <corten/stock.h>
 
-void ct_space_flush(struct ct_worker *w, struct ct_space *s)
+/* Flushes wait for harts, so a worker that needs one soon starts it while there is still room for what comes meanwhile;
+ * those of other workers that are as far by then need none of their own. */
+#define LIMBO_EARLY (CT_LIMBO_FRAMES / 4 * 3)
+
+/* Flush number n, which the caller has started by raising `started`. */
+static void flush_run(struct ct_worker *w, struct ct_space *s, uint64_t n)
 {
-    uint64_t n = atomic_add_seqcst(&s->started, 1); /* pairs with: generation_now */
     atomic_fence_full();
     unsigned remote = port_flush(w->index, s->handle, (vaddr_t){0}, 0);
     uint64_t done = atomic_load_relaxed(&s->done);
@@ -12,6 +16,11 @@ void ct_space_flush(struct ct_worker *w, struct ct_space *s)
         ;
     share_count(ct_share_of(s, w), MM_FLUSHES, 1);
     share_count(ct_share_of(s, w), MM_REMOTE_FLUSHES, remote);
+}
+
+void ct_space_flush(struct ct_worker *w, struct ct_space *s)
+{
+    flush_run(w, s, atomic_add_seqcst(&s->started, 1)); /* pairs with: generation_now */
 }
 
 bool ct_stamp_pending(const struct ct_space *s, unsigned stamp)
@@ -35,6 +44,16 @@ void ct_limbo_release_all(struct ct_worker *w)
         limbo_pop(w);
 }
 
+static void limbo_pop_done(struct ct_worker *w)
+{
+    while (w->limbo_count) {
+        struct ct_limbo_frame *oldest = &w->limbo[w->limbo_first];
+        if (!generation_is_done(oldest->space, oldest->generation))
+            break;
+        limbo_pop(w);
+    }
+}
+
 bool ct_limbo_reclaim(struct ct_worker *w)
 {
     if (w->limbo_count == 0)
@@ -42,19 +61,26 @@ bool ct_limbo_reclaim(struct ct_worker *w)
     struct ct_limbo_frame *oldest = &w->limbo[w->limbo_first];
     if (!generation_is_done(oldest->space, oldest->generation))
         ct_space_flush(w, oldest->space);
-    while (w->limbo_count) {
-        oldest = &w->limbo[w->limbo_first];
-        if (!generation_is_done(oldest->space, oldest->generation))
-            break;
-        limbo_pop(w);
-    }
+    limbo_pop_done(w);
     return true;
+}
+
+/* The flush that covers the oldest frame is started, by the one worker who raises `started` from that frame's number. */
+static __attribute__((noinline)) void limbo_early(struct ct_worker *w)
+{
+    struct ct_space *s = w->limbo[w->limbo_first].space;
+    uint64_t oldest = w->limbo[w->limbo_first].generation;
+    if (atomic_load_relaxed(&s->started) == oldest && atomic_cas_acqrel(&s->started, &oldest, oldest + 1))
+        flush_run(w, s, oldest); /* pairs with: generation_now */
+    limbo_pop_done(w);
+    if (w->limbo_count == CT_LIMBO_FRAMES)
+        ct_limbo_reclaim(w);
 }
 
 void ct_limbo_put(struct ct_worker *w, struct ct_space *s, paddr_t frame, uint64_t generation)
 {
-    if (w->limbo_count == CT_LIMBO_FRAMES)
-        ct_limbo_reclaim(w);
+    if (ct_unlikely(w->limbo_count >= LIMBO_EARLY))
+        limbo_early(w);
     unsigned i = (w->limbo_first + w->limbo_count++) % CT_LIMBO_FRAMES;
     w->limbo[i] = (struct ct_limbo_frame){frame.v, s, generation};
 }

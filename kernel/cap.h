@@ -90,6 +90,12 @@ static inline struct cap slot_read(const struct slot *s)
             return c;
     }
 }
+/* The first word alone, for types whose second word the caller does not use: it names object, type and rights, and is read in
+ * one piece. The object's memory is seen as it was made, since its address comes out of the word (RVWMO, address dependency). */
+static inline uint64_t slot_read_w0(const struct slot *s)
+{
+    return load_relaxed(&s->w0); /* pairs with: slot_write */
+}
 /* Replaces a slot's capability; CSpace lock held. Does not touch the derivation list. */
 void slot_write(struct slot *s, struct cap c);
 
@@ -100,7 +106,7 @@ static inline cspace_root_t cspace_root(struct slot *slots, uint64_t radix)
     return (uint64_t)slots | radix;
 }
 /* The slot that a capability pointer names, or NULL. Its content may change at any time. */
-static inline struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
+static inline __attribute__((always_inline)) struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
 {
     struct slot *slots = (struct slot *)(root & ~31ull);
     if (likely(cptr >> (root & 31) == 0))
@@ -114,7 +120,7 @@ static inline struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
     return (struct slot *)cap_object(node) + (inner - 1);
 }
 /* The capability that a pointer names; CAP_NULL if there is none. */
-static inline struct cap cspace_lookup(cspace_root_t root, tn_cptr_t cptr)
+static inline __attribute__((always_inline)) struct cap cspace_lookup(cspace_root_t root, tn_cptr_t cptr)
 {
     struct slot *s = cspace_slot(root, cptr);
     return likely(s != NULL) ? slot_read(s) : CAP_NULL;

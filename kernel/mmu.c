@@ -20,6 +20,7 @@
 
 uint64_t kernel_satp;
 uint32_t mmu_levels;
+uint32_t mmu_user_bits;
 uint32_t mmu_asid_bits;
 
 static pte_t kroot_l3[TN_PT_ENTRIES] __attribute__((aligned(4096)));
@@ -41,6 +42,7 @@ static bool try_mode(uint32_t levels)
     tlb_flush_all();
     kernel_satp = value;
     mmu_levels = levels;
+    mmu_user_bits = TN_PAGE_BITS + 9 * levels - 1;
     return true;
 }
 

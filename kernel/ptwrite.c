@@ -39,12 +39,6 @@ static bool words_fit(const struct batch *b, uint64_t first, uint64_t count)
     return first <= b->word_count && count <= b->word_count - first;
 }
 
-/* Pages that the entry's level spans must be aligned in physical memory. */
-static bool page_fits(uint64_t page, uint64_t limit, uint64_t count, uint32_t level)
-{
-    return page < limit && count <= (limit - page) >> (9 * level);
-}
-
 static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     struct cap f = cspace_lookup(b->t->root, u->object);
@@ -57,13 +51,12 @@ static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, s
     r->grants = u->rights << 1;
     r->value = pt_leaf(r->frame, u->rights, u->soft);
     if (unlikely(f.w1 & FRAME_DEVICE) && platform.has_svpbmt)
-        r->value |= PTE_PBMT_IO;
+        r->value += PTE_PBMT_IO;
     return TN_OK;
 }
 
 static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
-    uint64_t mask = pt_level_pages(r->level) - 1;
     if (!pt_rights_valid(u->rights) || u->soft > 3)
         return TN_INVALID_ARGUMENT;
     status_t status = decode_frame(b, u, r);
@@ -71,9 +64,9 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
         return status;
     uint64_t base = phys_to_pfn(r->frame).v;
     if (likely(u->op == TN_PT_MAP)) {
-        if (!page_fits(u->page, r->limit, u->count, r->level))
+        if (!pt_pages_fit(u->page, r->limit, u->count, r->level))
             return TN_RANGE_ERROR;
-        if ((base + u->page) & mask)
+        if (!pt_page_aligned(base + u->page, r->level))
             return TN_ALIGNMENT_ERROR;
         r->value += u->page << TN_PTE_PPN_SHIFT;
         r->step = pt_level_pages(r->level) << TN_PTE_PPN_SHIFT;
@@ -83,9 +76,9 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
         return TN_TRUNCATED_MESSAGE;
     for (uint32_t i = 0; i < u->count; i++) {
         uint64_t page = load_relaxed(&b->words[u->in + i]);
-        if (!page_fits(page, r->limit, 1, r->level))
+        if (!pt_pages_fit(page, r->limit, 1, r->level))
             return TN_RANGE_ERROR;
-        if ((base + page) & mask)
+        if (!pt_page_aligned(base + page, r->level))
             return TN_ALIGNMENT_ERROR;
     }
     return TN_OK;
@@ -114,7 +107,7 @@ static status_t decode_protect(const struct batch *b, const struct tn_pt_run *u,
         if (status != TN_OK)
             return status;
     }
-    r->value = pt_permissions(u->rights) | (uint64_t)u->soft << TN_PTE_SOFT_SHIFT;
+    r->value = pt_permissions(u->rights) + ((uint64_t)u->soft << TN_PTE_SOFT_SHIFT);
     return TN_OK;
 }
 
@@ -160,60 +153,36 @@ static status_t decode(const struct batch *b, const struct tn_pt_run *user, stru
 
 /* ---- writing ---- */
 
-/* Release: whoever sees the entry, a walker or a view, sees what was written to the table it links before.
- * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's. */
-static inline pte_t exchange_entry(pte_t *entry, pte_t value)
-{
-    return __atomic_exchange_n(entry, value, __ATOMIC_RELEASE);
-}
-
 /* MAP, LINK, VIEW, CLEAR: values with a constant step. */
 static void write_stepped(const struct batch *b, const struct run *r)
 {
     pte_t *entry = r->entry, *end = entry + r->count, value = r->value;
     if (likely(!r->old)) {
         for (; entry != end; entry++, value += r->step)
-            exchange_entry(entry, value);
+            ptwrite_exchange(entry, value);
         return;
     }
     for (uint64_t *out = &b->words[r->out]; entry != end; entry++, value += r->step)
-        store_relaxed(out++, exchange_entry(entry, value));
+        store_relaxed(out++, ptwrite_exchange(entry, value));
 }
 
 static void write_list(const struct batch *b, const struct run *r)
 {
-    uint64_t mask = pt_level_pages(r->level) - 1, base = phys_to_pfn(r->frame).v;
+    uint64_t base = phys_to_pfn(r->frame).v;
     for (uint32_t i = 0; i < r->count; i++) {
         uint64_t page = load_relaxed(&b->words[r->in + i]);
-        if (unlikely(!page_fits(page, r->limit, 1, r->level) || ((base + page) & mask)))
+        if (unlikely(!pt_pages_fit(page, r->limit, 1, r->level) || !pt_page_aligned(base + page, r->level)))
             continue; /* changed since it was checked: the writer's loss */
-        pte_t old = exchange_entry(&r->entry[i], r->value + (page << TN_PTE_PPN_SHIFT));
+        pte_t old = ptwrite_exchange(&r->entry[i], r->value + (page << TN_PTE_PPN_SHIFT));
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
-    }
-}
-
-#define PTE_CHANGED_BY_PROTECT (TN_PTE_RWX | TN_PTE_A | TN_PTE_D | 3ull << TN_PTE_SOFT_SHIFT)
-
-static pte_t protect_entry(const struct run *r, pte_t *entry)
-{
-    for (;;) {
-        pte_t old = load_relaxed(entry);
-        if (!tn_pte_is_leaf(old))
-            return old;
-        pte_t gained = r->value & ~old & TN_PTE_RWX;
-        uint64_t offset = tn_pte_paddr(old) - r->frame.v;
-        if (gained != 0 && ((gained & ~r->grants) != 0 || offset >> TN_PAGE_BITS >= r->limit))
-            return old;
-        if (compare_exchange_relaxed(entry, old, (old & ~PTE_CHANGED_BY_PROTECT) | r->value))
-            return old;
     }
 }
 
 static void write_protect(const struct batch *b, const struct run *r)
 {
     for (uint32_t i = 0; i < r->count; i++) {
-        pte_t old = protect_entry(r, &r->entry[i]);
+        pte_t old = ptwrite_protect(&r->entry[i], r->value, r->grants, r->frame, r->limit);
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
     }
@@ -229,15 +198,16 @@ static void write_run(const struct batch *b, const struct run *r)
         write_stepped(b, r);
 }
 
-/* hop 7: the page is there when this returns. */
+/* hop 7, where it is not the usual batch: the pages are there when this returns. */
 status_t ptwrite_batch(struct tcb *t)
 {
     struct run runs[TN_PT_RUNS_MAX];
-    uint64_t buffer = load_relaxed(&t->buffer), bytes = tcb_buffer_bytes(buffer);
+    uint64_t buffer = load_relaxed(&t->buffer);
+    uint64_t bytes = tcb_buffer_bytes(buffer);
     if (unlikely(bytes == 0))
         return TN_TRUNCATED_MESSAGE;
     struct batch b = {.t = t, .word_count = (bytes - TN_IPC_BATCH_OFFSET) / sizeof(uint64_t)};
-    b.user = (void *)((char *)tcb_buffer(buffer) + TN_IPC_BATCH_OFFSET);
+    b.user = ptwrite_batch_in(buffer);
     b.words = (uint64_t *)b.user;
     uint32_t count = load_relaxed(&b.user->runs);
     if (unlikely(count > TN_PT_RUNS_MAX ||

@@ -45,7 +45,7 @@ void trap_poll_interrupts(struct hart *h)
 }
 
 /* hop 2. The entry became valid after this hart cached its absence: make it look again. All else goes to the handler. */
-static __attribute__((noinline)) void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
+static void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
 {
     uint64_t va = csr_read(stval);
     struct vspace *v = t->vspace;
@@ -59,7 +59,7 @@ static __attribute__((noinline)) void page_fault(struct hart *h, struct tcb *t, 
     ipc_fault(h, t, TN_FAULT_VM, t->x[REG_PC], va, scause == CAUSE_FETCH_PAGE, scause);
 }
 
-static __attribute__((noinline)) void exception(struct hart *h, struct tcb *t, uint64_t scause)
+static void exception(struct hart *h, struct tcb *t, uint64_t scause)
 {
     uint64_t stval = csr_read(stval);
     switch (scause) {
@@ -79,7 +79,7 @@ static __attribute__((noinline)) void exception(struct hart *h, struct tcb *t, u
     ipc_fault(h, t, TN_FAULT_USER_EXCEPTION, t->x[REG_PC], stval, 0, scause);
 }
 
-/* Sorts; each branch is a jump, since trap.S has saved everything and nothing here needs a frame. */
+/* Sorts what the fast paths left (fastpath.h). */
 void trap_handle(struct tcb *t, uint64_t scause)
 {
     struct hart *h = hart_self();

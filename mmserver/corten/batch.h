@@ -15,6 +15,10 @@ struct shape {
 _Static_assert(offsetof(struct tn_pt_run, first) == 16 && offsetof(struct tn_pt_run, page) == 24, "shape is one word");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "shape");
 
+/*@ requires first < 0x10000 && count < 0x10000 && op < 256 && rights < 256 && soft < 256 && flags < 256;
+    assigns \nothing;
+    ensures \result.v == first + count * 0x10000 + op * 0x100000000 + rights * 0x10000000000 + soft * 0x1000000000000 +
+                         flags * 0x100000000000000; */
 static inline struct shape run_shape(unsigned first, unsigned count, unsigned op, unsigned rights, unsigned soft,
                                      unsigned flags)
 {

@@ -27,6 +27,9 @@ extern struct ct_config ct_config;
 enum ct_status ct_init(const struct ct_config *config) CT_MUST_CHECK;
 
 /* First address past the user part. */
+/*@ requires 3 <= ct_config.levels && ct_config.levels <= 5;
+    assigns \nothing;
+    ensures \result == (ct_config.levels == 3 ? 0x4000000000 : ct_config.levels == 4 ? 0x800000000000 : 0x100000000000000); */
 static inline uint64_t ct_user_end(void)
 {
     return 1ull << (11 + 9 * ct_config.levels);

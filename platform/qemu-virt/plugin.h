@@ -58,6 +58,7 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn); /* in QEMU's own memory; NULL: not in RAM */
 
 /* Accesses, in the memory callback. get_hwaddr: NULL if there is none. */
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);

@@ -140,7 +140,8 @@ static uint64_t serve(struct line *l, uint64_t clock, uint64_t cycles, uint64_t 
 {
     uint64_t start = clock > l->busy_until ? clock : l->busy_until;
 
-    l->busy_until = start + held;
+    if (held != 0)
+        l->busy_until = start + held;
     return start + cycles;
 }
 

@@ -27,13 +27,14 @@ class Failed(Exception):
     pass
 
 
-def boot(arm, options):
-    """One run of one system: its console."""
+def boot(arm, options, use="bench", extra=()):
+    """One run of one system, with further options of QEMU: its console. `use` gives it a directory of its own."""
     program, bootargs = ("kbench", "init=kbench") if arm == KERNEL else ("init", f"mm={arm}")
     dts = None if arm == KERNEL else "apps/bench/bench.dts"
-    system = machine.System(f"bench-{arm}", options.build, dts, harts=1, bootargs=f"mmu=sv39 {bootargs}", init=program,
+    system = machine.System(f"{use}-{arm}", options.build, dts, harts=1, bootargs=f"mmu=sv39 {bootargs}", init=program,
                             limit_s=LIMIT_S)
     system.accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+    system.extra = list(extra)
     result = machine.run(system, lambda line: None)
     if not result.passed():
         raise Failed(f"{arm}: the system failed:\n" + "\n".join("    | " + line for line in result.lines[-20:]))
@@ -158,4 +159,5 @@ def main():
     return 1 if wrong else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

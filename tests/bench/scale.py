@@ -99,9 +99,8 @@ def key_of(row):
     return f"{row['bench']}/{row['mm']}/{row['flush']}/{row['harts']}"
 
 
-def compare(rows):
+def compare(rows, expected):
     """Against the recorded figures: what is wrong, and what is better or new."""
-    expected = read_expected()
     wrong, better = [], []
     for row in rows:
         key, cycles = key_of(row), row["cycles"]
@@ -162,7 +161,7 @@ def main():
     print_lines(rows, options.lines)
     if options.record:
         record(rows)
-    wrong, better = compare(rows)
+    wrong, better = compare(rows, read_expected())
     for line in wrong:
         print("scale: " + line, file=sys.stderr)
     if better:

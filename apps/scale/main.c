@@ -8,11 +8,10 @@
 #include "hart.h"
 #include "memory.h"
 #include <string.h>
-#include <tenon/thread.h>
 
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "controls") == 0)
         return harts_run(control_run) ? 0 : 1;
-    return memory_init(tn_start_info()->harts) && harts_run(memory_run) ? 0 : 1;
+    return harts_run(memory_run) ? 0 : 1;
 }

@@ -2,7 +2,8 @@
  *
  * A hart's part is 16 MiB long and starts on a 2 MiB boundary, so it has leaf tables of its own. (CortenMM's benchmarks put
  * threads 388 to 737 pages apart, where neighbours share a leaf table.) The first pages under each of these tables stay
- * mapped all the time, which keeps the tables in place; requests are for those behind them.
+ * mapped all the time, which keeps the tables in place; requests are for those behind them. All parts stand side by side
+ * below what mmap() without an address hands out, so that the memory manager treats them alike.
  *
  * One benchmark on one hart, all harts in step:
  *
@@ -20,7 +21,8 @@
 
 #define PAGE_BYTES 4096ull
 #define TABLE_BYTES (512 * PAGE_BYTES) /* what a leaf table covers */
-#define TABLES 8u                      /* of a hart */
+#define BASE 0x40000000ull
+#define TABLES 8u /* of a hart */
 #define PART_BYTES (TABLES * TABLE_BYTES)
 #define WARM_UP 64u
 #define MEASURED 512u
@@ -36,11 +38,10 @@ struct work {
 } __attribute__((aligned(LINE_BYTES)));
 
 static struct work work[HARTS_MAX];
-static uint64_t area; /* start of the first part */
 
 static uint64_t part_of(unsigned index)
 {
-    return area + index * PART_BYTES;
+    return BASE + index * PART_BYTES;
 }
 
 static bool wrong(unsigned index, const char *name, const char *what, uint64_t have, uint64_t want)
@@ -275,19 +276,11 @@ static bool bench_run(const struct bench *b, unsigned index)
     return b->check(index, b->name);
 }
 
-bool memory_init(unsigned count)
-{
-    uint64_t bytes = count * PART_BYTES;
-    void *p = mmap(NULL, bytes + TABLE_BYTES, RW, ANON, -1, 0);
-
-    if (p == MAP_FAILED)
-        return wrong(0, "start", "mmap: errno", (uint64_t)errno, 0);
-    area = ((uint64_t)p + TABLE_BYTES - 1) & -TABLE_BYTES;
-    return true;
-}
-
 bool memory_run(unsigned index)
 {
+    void *part = (void *)part_of(index);
+    if (mmap(part, PART_BYTES, RW, ANON | MAP_FIXED, -1, 0) != part)
+        return wrong(index, "start", "mmap: errno", (uint64_t)errno, 0);
     for (unsigned table = 0; table < TABLES; table++)
         for (unsigned page = 0; page < 4; page++)
             touch(part_of(index) + table * TABLE_BYTES + page * PAGE_BYTES);

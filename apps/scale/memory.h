@@ -2,8 +2,5 @@
 #pragma once
 #include <stdbool.h>
 
-/* Before any hart runs them: the area that they work in. `count` harts. false: no memory. */
-bool memory_init(unsigned count);
-
 /* Everything that the benchmarks do on one hart; all harts must call it. false: a check failed, and a line says which. */
 bool memory_run(unsigned index);

@@ -135,13 +135,15 @@ static void note_writer(struct line *l, const struct line_access *a)
         shared_note(&shared[l->shared - 1], a->hart, a->vaddr, a->site);
 }
 
-/* A miss of `cycles` that occupies the line for `held` of them: the hart's clock when it is over. */
+/* A miss of `cycles` that occupies the line for `held` of them: the hart's clock when it is over. What costs nothing is no
+ * miss. */
 static uint64_t serve(struct line *l, uint64_t clock, uint64_t cycles, uint64_t held)
 {
     uint64_t start = clock > l->busy_until ? clock : l->busy_until;
 
-    if (held != 0)
-        l->busy_until = start + held;
+    if (cycles == 0)
+        return clock;
+    l->busy_until = start + held;
     return start + cycles;
 }
 

@@ -7,7 +7,7 @@ import scale
 import timing
 
 DTS = "apps/scale/controls.dts"
-FREE = "transfer=0,upgrade=0,invalidate=0,occupy=0"  # lines that move cost nothing
+FREE = "transfer=0,upgrade=0,invalidate=0"  # lines that move cost nothing
 
 
 class Controls:

@@ -1,5 +1,6 @@
 /* Whose turn it is; see timing_turns.h. Called by timing.c and the host test. */
 #include "timing_turns.h"
+#include <string.h>
 
 #define NOBODY (-1)
 
@@ -13,6 +14,8 @@ void turns_init(unsigned harts, uint64_t cycles)
 {
     count = harts;
     quantum = cycles;
+    turn = NOBODY;
+    memset(hart_clock, 0, sizeof hart_clock);
 }
 
 /* The clock of the slowest hart that is awake; `otherwise` if none is. */

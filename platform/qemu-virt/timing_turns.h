@@ -19,6 +19,7 @@ struct hart_clock {
 
 extern struct hart_clock hart_clock[TURNS_HARTS_MAX];
 
+/* All harts asleep, at cycle 0. */
 void turns_init(unsigned harts, uint64_t quantum);
 
 /* How far a hart may be ahead, from now on. */

@@ -65,7 +65,7 @@ class Names:
     """Names for lines, by where the writers' instructions stand and by which address they reached the line."""
 
     # Where a memory server keeps what (mmserver/include/tenon/server_start.h).
-    SERVER = [(0x1000000000, 0x2000000000, "frame"), (0x3000000000, 0x3800000000, "worker's stack"),
+    SERVER = [(0x1000000000, 0x2000000000, "heap, metadata or frame"), (0x3000000000, 0x3800000000, "worker's stack"),
               (0x3800000000, 0x3a00000000, "first worker's stack or IPC buffer"),
               (0x3c00000000, 0x3c40000000, "table descriptor"), (0x3c40000000, 0x4000000000, "free list of tables")]
 
@@ -88,7 +88,7 @@ class Names:
             for low, high, what in self.SERVER:
                 if low <= vaddr < high:
                     return what
-        return "kernel object or table" if program is self.kernel else "heap, stack or mapping"
+        return "object, table or per-hart data" if program is self.kernel else "stack, heap or mapping"
 
     def describe(self, line):
         """'owner: what (writers)' for a line that harts share."""

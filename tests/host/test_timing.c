@@ -99,7 +99,7 @@ static void lines_that_two_harts_write_in_a_region_are_reported(void **state)
     (void)state;
     (void)cost_of(0, true, RAM + 0x1000, FAR, 0); /* before the region: does not count */
     (void)cost_of(1, true, RAM + 0x1000, FAR, 1);
-    (void)cost_of(1, true, RAM + 0x1000, FAR, 1); /* again the same hart */
+    (void)cost_of(1, true, RAM + 0x1000, FAR, 1);  /* again the same hart */
     (void)cost_of(0, false, RAM + 0x1000, FAR, 1); /* reads only */
     (void)cost_of(0, true, RAM + 0x2000, FAR, 1);
     (void)cost_of(1, true, RAM + 0x2008, FAR, 1); /* another word of the same line */

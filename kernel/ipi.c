@@ -16,9 +16,25 @@ static void box_open(struct hart *to)
     spin_lock(&to->box.lock, RANK_IPIBOX);
 }
 
+void ipi_burst_send(struct ipi_burst *burst)
+{
+    if (burst->mask != 0)
+        sbi_send_ipis(burst->mask, burst->base);
+    burst->mask = 0;
+}
+
+static void burst_add(struct ipi_burst *burst, uint64_t hartid)
+{
+    if (burst->mask != 0 && hartid - burst->base >= 64)
+        ipi_burst_send(burst);
+    if (burst->mask == 0)
+        burst->base = hartid;
+    burst->mask |= 1ull << (hartid - burst->base);
+}
+
 /* Counts the request just added, and interrupts the owner unless it has been since it last looked. With `spare_idle` an idle
  * owner is left alone: it sees the request when it leaves its idle loop, either before or after we see it idle. */
-static ipi_ticket_t box_close(struct hart *to, bool spare_idle)
+static ipi_ticket_t box_close_in(struct hart *to, bool spare_idle, struct ipi_burst *burst)
 {
     struct ipi_box *box = &to->box;
     ipi_ticket_t ticket = box->posted + 1;
@@ -29,8 +45,16 @@ static ipi_ticket_t box_close(struct hart *to, bool spare_idle)
     box->interrupted |= interrupt;
     spin_unlock(&box->lock, RANK_IPIBOX);
     if (interrupt)
-        sbi_send_ipi(to->hartid);
+        burst_add(burst, to->hartid);
     return spared ? 0 : ticket;
+}
+
+static ipi_ticket_t box_close(struct hart *to, bool spare_idle)
+{
+    struct ipi_burst burst = {0, 0};
+    ipi_ticket_t ticket = box_close_in(to, spare_idle, &burst);
+    ipi_burst_send(&burst);
+    return ticket;
 }
 
 void ipi_wake(struct hart *to, struct tcb *t)
@@ -56,14 +80,14 @@ ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call)
     return box_close(to, false);
 }
 
-ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r)
+ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r, struct ipi_burst *burst)
 {
     box_open(to);
     if (to->box.flush_count < FLUSH_RING)
         to->box.flush[to->box.flush_count++] = r;
     else
         to->box.flush_everything = true;
-    return box_close(to, true);
+    return box_close_in(to, true, burst);
 }
 
 ipi_ticket_t ipi_post_flush_everything(struct hart *to)

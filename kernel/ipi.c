@@ -34,7 +34,7 @@ static void burst_add(struct ipi_burst *burst, uint64_t hartid)
 
 /* Counts the request just added, and interrupts the owner unless it has been since it last looked. With `spare_idle` an idle
  * owner is left alone: it sees the request when it leaves its idle loop, either before or after we see it idle. */
-static ipi_ticket_t box_close_in(struct hart *to, bool spare_idle, struct ipi_burst *burst)
+static ipi_ticket_t box_close(struct hart *to, bool spare_idle, struct ipi_burst *burst)
 {
     struct ipi_box *box = &to->box;
     ipi_ticket_t ticket = box->posted + 1;
@@ -49,10 +49,10 @@ static ipi_ticket_t box_close_in(struct hart *to, bool spare_idle, struct ipi_bu
     return spared ? 0 : ticket;
 }
 
-static ipi_ticket_t box_close(struct hart *to, bool spare_idle)
+static ipi_ticket_t box_close_alone(struct hart *to)
 {
     struct ipi_burst burst = {0, 0};
-    ipi_ticket_t ticket = box_close_in(to, spare_idle, &burst);
+    ipi_ticket_t ticket = box_close(to, false, &burst);
     ipi_burst_send(&burst);
     return ticket;
 }
@@ -66,7 +66,7 @@ void ipi_wake(struct hart *to, struct tcb *t)
     else
         to->box.wake_first = t;
     to->box.wake_last = t;
-    box_close(to, false);
+    box_close_alone(to);
 }
 
 ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call)
@@ -77,7 +77,7 @@ ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call)
     while (*last)
         last = &(*last)->next;
     *last = call;
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
 ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r, struct ipi_burst *burst)
@@ -87,27 +87,27 @@ ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r, struct ipi_
         to->box.flush[to->box.flush_count++] = r;
     else
         to->box.flush_everything = true;
-    return box_close_in(to, true, burst);
+    return box_close(to, true, burst);
 }
 
 ipi_ticket_t ipi_post_flush_everything(struct hart *to)
 {
     box_open(to);
     to->box.flush_everything = true;
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
 ipi_ticket_t ipi_post_fence_i(struct hart *to)
 {
     box_open(to);
     to->box.fence_i = true;
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
 ipi_ticket_t ipi_post_nothing(struct hart *to)
 {
     box_open(to);
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
 void ipi_post_stop(struct hart *to)

@@ -110,7 +110,7 @@ class Names:
 
 def run(name, dts, build, harts, bootargs, options="", limit_s=900):
     """Boots a system under the plug-in: the regions that it measured, in order, each with its lines."""
-    system = machine.System(name, build, dts, harts=harts, mem="1G", bootargs=bootargs, limit_s=limit_s)
+    system = machine.System(name, build, dts, harts=harts, mem="1G" if harts <= 64 else "2G", bootargs=bootargs, limit_s=limit_s)
     system.accel = ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off"]
     os.makedirs(system.work, exist_ok=True)
     out = os.path.join(system.work, "timing.json")

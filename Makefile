@@ -28,7 +28,8 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% scale,$(GOALS)),build run plugin) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% scale,$(GOALS)),build run plugin) \
+                 $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -159,7 +160,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
@@ -231,21 +232,23 @@ host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds
+.PHONY: both-builds flush-test
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds $(BUILD)/plugins/profile.so $(BUILD)/plugins/timing.so
-	@$(RUN_TESTS) host fuzz kernel system profile scale
+test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so
+	@$(RUN_TESTS) host fuzz kernel system profile flushes scale
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
 	@$(RUN_TESTS) kernel
 system-test: both-builds
 	@$(RUN_TESTS) system
-profile-test: $(BUILD)/plugins/profile.so all
+profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
-scale-test: $(BUILD)/plugins/timing.so all
+flush-test: host-programs both-builds
+	@$(RUN_TESTS) flushes
+scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
@@ -259,10 +262,10 @@ bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kb
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
 
 # Where they go: the same systems under a plug-in of QEMU's, which is a program of this machine.
-PROFILE_NEEDS := $(BUILD)/kernel.elf $(BUILD)/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+PROFILE_NEEDS := $(BUILD)/kernel.elf build/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 PICTURE_OF    := pf mmap munmap
 .PHONY: profile profile-picture profile-test
-$(BUILD)/plugins/profile.so: platform/qemu-virt/profile.c platform/qemu-virt/plugin.h
+build/plugins/%.so: platform/qemu-virt/%.c platform/qemu-virt/plugin.h
 	@mkdir -p $(@D)
 	@echo "  plug  $@"
 	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)
@@ -273,13 +276,10 @@ profile-picture: $(PROFILE_NEEDS)
 	@$(PYTHON) tests/bench/picture.py --out docs/profile.svg $(PICTURE_OF:%=$(BUILD)/bench/profile-%.json)
 
 # Work of many harts at once, in simulated time; docs/benchmarks.md. HARTS=16 on the command line: 1 and 16 harts alone.
-SCALE_NEEDS := $(BUILD)/kernel.elf $(BUILD)/plugins/timing.so $(addprefix $(BUILD)/programs/,init mmserver scale)
+SCALE_NEEDS := $(BUILD)/kernel.elf build/plugins/timing.so $(addprefix $(BUILD)/programs/,init mmserver scale)
 SCALE_HARTS := $(if $(filter command line environment,$(origin HARTS)),--harts 1 $(filter-out 1,$(HARTS)))
 .PHONY: scale scale-test
-$(BUILD)/plugins/timing.so: $(wildcard platform/qemu-virt/timing*.[ch]) platform/qemu-virt/plugin.h
-	@mkdir -p $(@D)
-	@echo "  plug  $@"
-	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)
+build/plugins/timing.so: $(wildcard platform/qemu-virt/timing_*.[ch])
 scale: $(SCALE_NEEDS)
 	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --filter '$(BENCH)' $(SCALE_HARTS) --mm '$(MM)' --flush '$(FLUSH)' \
 	    $(if $(filter 1,$(RECORD)),--record)
@@ -295,7 +295,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds $(BUILD)/plugins/profile.so $(BUILD)/plugins/timing.so
+lint: both-builds build/plugins/profile.so build/plugins/timing.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

@@ -8,6 +8,7 @@
  */
 #include "fastpath.h"
 #include "endpoint.h"
+#include "flushcheck.h"
 #include "fp.h"
 #include "gate.h"
 #include "invariants.h"
@@ -90,24 +91,27 @@ static inline const struct slot *root_slot(cspace_root_t root, tn_cptr_t cptr)
     return (const struct slot *)(root & ~31ull) + cptr;
 }
 
-/* The object of a type whose capabilities say all in their first word, with these rights; NULL: look the slow way. */
-static inline void *object_at(const struct slot *s, enum tn_object type, uint64_t rights)
+/* The object of a type whose capabilities say all in their first word, with these rights. false: look the slow way. */
+static inline bool object_at(const struct slot *s, enum tn_object type, uint64_t rights, void **object)
 {
     struct cap c = {slot_read_w0(s), 0};
-    return likely(cap_type(c) == type && cap_has(c, rights)) ? cap_object(c) : NULL;
+    *object = cap_object(c);
+    return likely(cap_type(c) == type && cap_has(c, rights));
 }
 
-static inline void *object_in(cspace_root_t root, tn_cptr_t cptr, enum tn_object type, uint64_t rights)
+static inline bool object_in(cspace_root_t root, tn_cptr_t cptr, enum tn_object type, uint64_t rights, void **object)
 {
-    return is_in_root(root, cptr) ? object_at(root_slot(root, cptr), type, rights) : NULL;
+    return is_in_root(root, cptr) && object_at(root_slot(root, cptr), type, rights, object);
 }
 
 /* The endpoint that one sends to through `c` on this hart. */
-static inline struct endpoint *endpoint_to(const struct hart *h, struct cap c)
+static inline bool endpoint_to(const struct hart *h, struct cap c, uint64_t info, struct endpoint **e)
 {
-    if (cap_type(c) == TN_GATE && cap_has(c, TN_WRITE))
-        return object_at((const struct slot *)cap_object(c) + h->index, TN_ENDPOINT, 0);
-    return likely(cap_type(c) == TN_ENDPOINT && cap_has(c, TN_WRITE)) ? cap_object(c) : NULL;
+    if (cap_type(c) == TN_GATE && cap_has(c, TN_WRITE) &&
+        likely(!cap_has(c, TN_READ) || tn_info_label(info) != TN_GATE_SET)) /* that may be an invocation */
+        return object_at((const struct slot *)cap_object(c) + h->index, TN_ENDPOINT, 0, (void **)e);
+    *e = cap_object(c);
+    return likely(cap_type(c) == TN_ENDPOINT && cap_has(c, TN_WRITE));
 }
 
 /* A message that fits into registers and is the receiver's as it stands: no capabilities, no bits that senders cannot set. */
@@ -154,7 +158,7 @@ static inline __attribute__((always_inline, noreturn)) void switch_to(struct har
     store_relaxed(&to->state, THREAD_READY);
     h->current = to;
     const struct vspace *v = to->vspace;
-    uint64_t satp = load_acquire(&v->satp); /* pairs with: vspace_set_root */
+    uint64_t satp = load_relaxed(&v->satp); /* a hart that knows the space has acquired it before (vspace_switch) */
     if (unlikely(h->fp_owner != NULL || (satp != h->satp && !vspace_is_known(h, v))))
         switch_with_more(to, badge, info, m0, m1, m2, m3);
     if (likely(satp != h->satp))
@@ -173,13 +177,13 @@ static inline __attribute__((always_inline)) struct tcb *meet(struct hart *h, st
     if (unlikely(e->queue != QUEUE_RECEIVERS))
         goto no;
     struct tcb *to = e->first;
-    struct reply *r = object_in(load_relaxed(&to->root), to->x[REG_A6], TN_REPLY, 0);
-    if (unlikely(!r || !runs_next(h, to)))
+    struct reply *r;
+    if (unlikely(!object_in(load_relaxed(&to->root), to->x[REG_A6], TN_REPLY, 0, (void **)&r) || !runs_next(h, to)))
         goto no;
     /* From here on somebody who holds the reply object can answer: the thread's registers are in place before. */
     save_callee_saved(t);
     t->reply = r;
-    store_release(&t->state, THREAD_BLOCKED_REPLY);                 /* pairs with: tcb_stop */
+    store_relaxed(&t->state, THREAD_BLOCKED_REPLY);                 /* tcb_stop looks at it on this hart alone */
     if (unlikely(!compare_exchange_acq_rel(&r->caller, NULL, t))) { /* pairs with: reply_take, reply_cancel */
         store_relaxed(&t->state, THREAD_READY);
         goto no;
@@ -200,9 +204,9 @@ void fast_call(uint64_t cptr, uint64_t info, uint64_t m0, uint64_t m1, uint64_t 
     if (unlikely(!is_in_root(t->root, cptr) || !info_is_simple(info)))
         return;
     struct cap c = slot_read(root_slot(t->root, cptr));
-    struct endpoint *e = endpoint_to(h, c);
-    if (unlikely(!e || (cap_has(c, TN_READ) && tn_info_label(info) == TN_GATE_SET)))
-        return; /* the second: perhaps an invocation of a gate */
+    struct endpoint *e;
+    if (unlikely(!endpoint_to(h, c, info, &e)))
+        return;
     struct tcb *to = meet(h, t, e);
     if (unlikely(!to))
         return;
@@ -214,8 +218,8 @@ static inline __attribute__((always_inline)) void fault_call(struct hart *h, str
                                                              uint64_t scause)
 {
     struct cap handler = slot_read(&t->slots[TCB_FAULT]);
-    struct endpoint *e = endpoint_to(h, handler);
-    if (unlikely(!e))
+    struct endpoint *e;
+    if (unlikely(!endpoint_to(h, handler, tn_info(label, 0, 4), &e)))
         return;
     t->fault_label = label;
     struct tcb *to = meet(h, t, e);
@@ -252,9 +256,10 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
                                                                  uint64_t info, uint64_t m0, uint64_t m1, uint64_t m2,
                                                                  uint64_t m3, uint64_t reply_cptr)
 {
-    struct reply *r = object_in(t->root, reply_cptr, TN_REPLY, 0);
-    struct endpoint *e = object_in(t->root, cptr, TN_ENDPOINT, TN_READ);
-    if (unlikely(!r || !e || !info_is_simple(info)))
+    struct reply *r;
+    struct endpoint *e;
+    if (unlikely(!object_in(t->root, reply_cptr, TN_REPLY, 0, (void **)&r) ||
+                 !object_in(t->root, cptr, TN_ENDPOINT, TN_READ, (void **)&e) || !info_is_simple(info)))
         return;
     struct tcb *to = load_relaxed(&r->caller);
     if (unlikely(!to || !runs_next(h, to)))
@@ -269,6 +274,7 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
         spin_unlock(&e->lock, RANK_ENDPOINT);
         return;
     }
+    flushcheck_reply(to);
     save_callee_saved(t);
     t->state = THREAD_BLOCKED_RECV;
     e->queue = QUEUE_RECEIVERS;

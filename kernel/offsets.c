@@ -9,6 +9,8 @@
 
 void offsets(void);
 _Static_assert(TN_SYS_HART == 0, "trap.S");
+_Static_assert(((CAUSE_STORE_PAGE - CAUSE_LOAD_PAGE) & ~(CAUSE_LOAD_PAGE ^ CAUSE_STORE_PAGE)) == 0, "trap.S");
+_Static_assert((CAUSE_LOAD_PAGE ^ CAUSE_STORE_PAGE) == 2, "trap.S: one bit");
 
 void offsets(void)
 {

@@ -12,13 +12,13 @@ trap_entry:
         /* hop 1, in four steps. 1. tp = the thread; its own tp goes to sscratch for a moment. */
         csrrw   tp, sscratch, tp
         beqz    tp, trap_from_kernel
+        sd      t0, 5*8(tp)
+        csrr    t0, scause
 
-        /* 2. Save what C may use, and the pc: behind the instruction for a system call. */
+        /* 2. Save what C may use, and the pc: behind the instruction for a system call, which loses t0..t6. */
         sd      ra, 1*8(tp)
         sd      sp, 2*8(tp)
-        sd      t0, 5*8(tp)
-        sd      t1, 6*8(tp)
-        sd      t2, 7*8(tp)
+        addi    t0, t0, -CAUSE_ECALL_U
         sd      a0, 10*8(tp)
         sd      a1, 11*8(tp)
         sd      a2, 12*8(tp)
@@ -27,45 +27,57 @@ trap_entry:
         sd      a5, 15*8(tp)
         sd      a6, 16*8(tp)
         sd      a7, 17*8(tp)
+        bnez    t0, trap_other
+        csrrw   t0, sscratch, zero
+        csrr    t1, sepc
+        sd      t0, 4*8(tp)
+        addi    t1, t1, 4
+        sd      t1, 0*8(tp)
+
+        /* 3. On the hart's one stack, with tp = the hart: the fast paths (fastpath.h). They leave the kernel, or come back. */
+        ld      tp, TCB_HART(tp)
+        li      t0, SYS_CALL
+        ld      sp, HART_KERNEL_SP(tp)
+        bne     a7, t0, 1f
+        call    fast_call
+        j       trap_slow
+1:      li      t0, SYS_PT_REPLY_RECV
+        bne     a7, t0, 1f
+        call    fast_pt_reply_recv
+        j       trap_slow
+1:      li      t0, SYS_REPLY_RECV
+        bne     a7, t0, 1f
+        call    fast_reply_recv
+        j       trap_slow
+1:      beqz    a7, sys_hart
+        li      t0, SYS_PT_WRITE
+        bne     a7, t0, trap_slow
+        call    fast_pt_write
+        j       trap_slow
+
+trap_other:
+        sd      t1, 6*8(tp)
+        csrrw   t1, sscratch, zero
+        sd      t2, 7*8(tp)
+        csrr    t2, sepc
         sd      t3, 28*8(tp)
         sd      t4, 29*8(tp)
         sd      t5, 30*8(tp)
         sd      t6, 31*8(tp)
-        csrr    t0, scause
-        csrrw   t1, sscratch, zero
-        csrr    t2, sepc
-        li      t3, CAUSE_ECALL_U
         sd      t1, 4*8(tp)
-        bne     t0, t3, 2f
-        addi    t2, t2, 4
         sd      t2, 0*8(tp)
-
-        /* 3. On the hart's one stack, with tp = the hart: the fast paths (fastpath.h). They leave the kernel, or come back. */
         ld      tp, TCB_HART(tp)
-        li      t3, SYS_CALL
-        li      t4, SYS_REPLY_RECV
-        ld      sp, HART_KERNEL_SP(tp)
-        la      ra, trap_slow
-        beqz    a7, sys_hart
-        beq     a7, t3, fast_call
-        beq     a7, t4, fast_reply_recv
-        li      t3, SYS_PT_REPLY_RECV
-        li      t4, SYS_PT_WRITE
-        beq     a7, t3, fast_pt_reply_recv
-        beq     a7, t4, fast_pt_write
-        j       trap_slow
-2:      sd      t2, 0*8(tp)
-        ld      tp, TCB_HART(tp)
+        addi    a0, t0, CAUSE_ECALL_U
         csrr    a1, stval
         ld      sp, HART_KERNEL_SP(tp)
-        mv      a0, t0
-        la      ra, trap_slow
-        li      t1, CAUSE_STORE_PAGE
-        li      t2, CAUSE_LOAD_PAGE
-        li      t3, CAUSE_BREAKPOINT
-        beq     t0, t1, fast_page_fault
-        beq     t0, t2, fast_page_fault
-        beq     t0, t3, fast_breakpoint
+        addi    t0, t0, CAUSE_ECALL_U - CAUSE_LOAD_PAGE
+        andi    t0, t0, ~(CAUSE_LOAD_PAGE ^ CAUSE_STORE_PAGE)
+        bnez    t0, 1f
+        call    fast_page_fault
+        j       trap_slow
+1:      li      t0, CAUSE_BREAKPOINT
+        bne     a0, t0, trap_slow
+        call    fast_breakpoint
 
         /* 4. All else: save the other registers too. s0 = 0 ends backtraces. */
 trap_slow:
@@ -145,7 +157,7 @@ sys_hart:
         lwu     t0, HART_INDEX(tp)
         sd      t0, 10*8(t6)
 
-        /* t6 = the thread that called, which runs on: s0..s11 and gp are still its own. */
+        /* t6 = the thread that called, which runs on: s0..s11 and gp are still its own. t0..t6 hold nothing of the kernel's. */
         .global trap_return_same
 trap_return_same:
         ld      t0, 0*8(t6)

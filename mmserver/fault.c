@@ -11,19 +11,13 @@
 #define SCAUSE_LOAD 13
 #define SCAUSE_STORE 15
 
-static void answer_fault(struct answer *a, enum answer_kind kind, uint64_t label)
-{
-    a->kind = kind;
-    a->info = tn_info(label, 0, 0);
-}
-
 /* The right that the fault was about; 0: it was no page fault. */
-static unsigned fault_right(const struct tn_msg *m)
+static inline unsigned fault_right(tn_info_t info, uint64_t scause)
 {
-    if (tn_info_label(m->info) != TN_FAULT_VM) {
+    if (tn_info_label(info) != TN_FAULT_VM) {
         return 0;
     }
-    switch (m->mr[3]) {
+    switch (scause) {
     case SCAUSE_FETCH:
         return TN_EXEC;
     case SCAUSE_LOAD:
@@ -64,27 +58,44 @@ static __attribute__((noinline)) void fault_ends_client(struct worker *w, struct
     (void)ending_begin(w, c, &end);
 }
 
-void fault_serve(struct worker *w, const struct tn_msg *m, struct answer *a)
+bool fault_serve(uint64_t badge, tn_info_t info, uint64_t pc, uint64_t address, uint64_t fetch, uint64_t scause,
+                 struct worker *w)
 {
-    struct client *c = client_enter(w, (uint32_t)m->badge);
-    unsigned right = fault_right(m);
+    unsigned right = fault_right(info, scause);
+    struct client *c = client_enter(w, (uint32_t)badge);
     enum ct_status status = CT_NOT_MAPPED;
 
-    if (__builtin_expect(c == NULL, 0)) { /* it is being ended: the thread stays where it is */
-        answer_fault(a, ANSWER_REPLY, 1);
-        return;
-    }
-    if (__builtin_expect(right != 0, 1)) {
+    (void)pc;
+    (void)fetch;
+    if (__builtin_expect(c != NULL && right != 0, 1)) {
         ct_worker_begin(&w->ct);
-        status = ct_fault(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, CT_RIDE, NULL);
+        status = ct_fault(&w->ct, c->space, (vaddr_t){address}, right, CT_RIDE, NULL);
         ct_worker_end(&w->ct);
-        if (__builtin_expect(status == CT_OK, 1)) {
-            client_leave(w);
-            answer_fault(a, ct_worker_rides(&w->ct) ? ANSWER_RIDE : ANSWER_REPLY, 0);
-            return;
-        }
     }
-    fault_ends_client(w, c, m, status);
     client_leave(w);
-    answer_fault(a, ANSWER_REPLY, 1);
+    return status == CT_OK;
+}
+
+void fault_fail(struct worker *w, const struct tn_msg *m, struct answer *a)
+{
+    unsigned right = fault_right(m->info, m->mr[3]);
+    struct client *c = client_enter(w, (uint32_t)m->badge);
+    enum ct_status status = CT_NOT_MAPPED;
+
+    a->kind = ANSWER_REPLY;
+    a->info = tn_info(1, 0, 0); /* the thread stays where it is */
+    if (c == NULL) {
+        return; /* it is being ended */
+    }
+    if (right != 0) {
+        ct_worker_begin(&w->ct);
+        status = ct_fault(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, 0, NULL);
+        ct_worker_end(&w->ct);
+    }
+    if (status == CT_OK) {
+        a->info = tn_info(0, 0, 0); /* another thread has just mapped the page */
+    } else {
+        fault_ends_client(w, c, m, status);
+    }
+    client_leave(w);
 }

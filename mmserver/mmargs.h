@@ -26,6 +26,13 @@ struct map_args {
  * MAP_DENYWRITE and MAP_EXECUTABLE mean nothing, as in Linux. PROT_WRITE implies reading. */
 int64_t args_map(const uint64_t mr[4], uint64_t user_end, struct map_args *out);
 
+/* A request to map as most are: private anonymous memory at a fixed address that is not too low. The core's errors are
+ * Linux's then, but for CT_RANGE. */
+static inline bool args_map_is_ordinary(uint64_t address, uint64_t flags)
+{
+    return flags == 0x32 && address >= 0x10000; /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED; vm.mmap_min_addr */
+}
+
 struct range_args {
     uint64_t address, bytes; /* whole pages; protect: bytes may be 0 (nothing to do) */
     unsigned rights;         /* protect only */

@@ -21,7 +21,7 @@ static int64_t serve_map(struct worker *w, struct client *c, const struct tn_msg
         return error;
     }
     enum ct_status status =
-        ct_map(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, ct_anon(args.rights), args.flags, &out);
+        ct_map(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, ct_anon(args.rights), args.flags | CT_RIDE, &out);
     return status == CT_OK ? (int64_t)out.v : args_errno(status);
 }
 
@@ -30,7 +30,7 @@ static int64_t serve_unmap(struct worker *w, struct client *c, const struct tn_m
     struct range_args args;
     int64_t error = args_unmap(m->mr, ct_user_end(), &args);
 
-    return error != 0 ? error : args_errno(ct_unmap(&w->ct, c->space, (vaddr_t){args.address}, args.bytes));
+    return error != 0 ? error : args_errno(ct_unmap(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, CT_RIDE));
 }
 
 static int64_t serve_protect(struct worker *w, struct client *c, const struct tn_msg *m)
@@ -41,7 +41,7 @@ static int64_t serve_protect(struct worker *w, struct client *c, const struct tn
     if (error != 0) {
         return error;
     }
-    return args_errno(ct_protect(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, args.rights));
+    return args_errno(ct_protect(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, args.rights, CT_RIDE));
 }
 
 /* Words 1.. of the answer: counters from MR0 on. */
@@ -107,7 +107,7 @@ static void serve_thread_exit(struct worker *w, struct client *c, const struct t
     if (error == 0 && m->mr[2] != 0) {
         struct range_args range;
         if (args_unmap(&m->mr[1], ct_user_end(), &range) == 0) {
-            (void)!ct_unmap(&w->ct, c->space, (vaddr_t){range.address}, range.bytes); /* if not, then when it ends */
+            (void)!ct_unmap(&w->ct, c->space, (vaddr_t){range.address}, range.bytes, 0); /* if not, then when it ends */
         }
     }
     if (error == 0 && m->mr[3] != 0) {
@@ -177,4 +177,52 @@ void request_serve(struct worker *w, const struct tn_msg *m, struct answer *a)
     serve_live(w, c, m, a);
     ct_worker_end(&w->ct);
     client_leave(w);
+}
+
+/* Protections as rights of the core: bit for bit, and write implies read. Only for those that there are. */
+static inline unsigned plain_rights(uint64_t prot)
+{
+    return (unsigned)(prot | (prot & TN_WRITE) >> 1);
+}
+
+/* What an ordinary request comes to; CT_RANGE where its arguments are not what they mostly are. */
+static inline enum ct_status serve_ordinary(struct worker *w, struct client *c, tn_info_t info, uint64_t address,
+                                            uint64_t bytes, uint64_t prot, uint64_t flags)
+{
+    vaddr_t out;
+
+    if (info == tn_info(MM_UNMAP, 0, 2)) {
+        return ct_unmap(&w->ct, c->space, (vaddr_t){address}, bytes, CT_RIDE);
+    }
+    if (__builtin_expect(prot > (TN_READ | TN_WRITE | TN_EXEC), 0)) {
+        return CT_RANGE;
+    }
+    if (info == tn_info(MM_PROTECT, 0, 3)) {
+        return ct_protect(&w->ct, c->space, (vaddr_t){address}, bytes, plain_rights(prot), CT_RIDE);
+    }
+    if (!args_map_is_ordinary(address, flags)) {
+        return CT_RANGE;
+    }
+    return ct_map(&w->ct, c->space, (vaddr_t){address}, bytes, ct_anon(plain_rights(prot)), CT_FIXED | CT_RIDE, &out);
+}
+
+int64_t request_ordinary(uint64_t badge, tn_info_t info, uint64_t address, uint64_t bytes, uint64_t prot,
+                         uint64_t flags, struct worker *w)
+{
+    struct client *c = client_enter(w, badge);
+
+    if (__builtin_expect(c == NULL, 0)) {
+        return REQUEST_IS_SPECIAL;
+    }
+    ct_worker_begin(&w->ct);
+    enum ct_status status = serve_ordinary(w, c, info, address, bytes, prot, flags);
+    if (__builtin_expect(status != CT_RANGE, 1)) {
+        ct_count(&w->ct, c->space, MM_REQUESTS, 1);
+    }
+    ct_worker_end(&w->ct);
+    client_leave(w);
+    if (__builtin_expect(status == CT_OK, 1)) {
+        return info == tn_info(MM_MAP, 0, 4) ? (int64_t)address : 0;
+    }
+    return status == CT_RANGE ? REQUEST_IS_SPECIAL : args_errno(status);
 }

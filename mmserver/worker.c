@@ -132,7 +132,7 @@ static struct tn_msg receive(struct worker *w)
 }
 
 /* There are jobs: answer, then one step of a job for each time that no message waits. */
-static __attribute__((noinline)) struct tn_msg answer_and_work(struct worker *w, const struct answer *a)
+static struct tn_msg answer_and_work(struct worker *w, const struct answer *a)
 {
     ct_worker_settle(&w->ct); /* what would have ridden */
     if (a->kind != ANSWER_NONE) {
@@ -150,42 +150,62 @@ static __attribute__((noinline)) struct tn_msg answer_and_work(struct worker *w,
 }
 
 /* Answer and get the next message, in one kernel entry where there is nothing else to do. */
-static inline struct tn_msg answer(struct worker *w, const struct answer *a)
+static inline struct tn_msg answer(struct worker *w, tn_info_t info, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3)
 {
-    struct tn_msg m;
+    bool rides = ct_worker_rides(&w->ct); /* hop 7 */
+    struct tn_msg m =
+        tn_syscall(rides ? TN_SYS_PT_REPLY_RECV : TN_SYS_REPLY_RECV, w->endpoint, info, m0, m1, m2, m3, w->reply);
 
-    if (__builtin_expect(w->jobs != NULL, 0)) {
-        return answer_and_work(w, a);
-    }
-    if (__builtin_expect(a->kind == ANSWER_RIDE, 1)) { /* hop 7 */
-        m = tn_pt_reply_recv(w->endpoint, w->reply, a->info, a->mr[0], a->mr[1], a->mr[2], a->mr[3]);
-        if (__builtin_expect(tn_info_is_error(m.info), 0)) {
+    if (__builtin_expect(tn_info_is_error(m.info), 0)) {
+        if (rides) {
             server_panic("page-table write on a reply refused, run", w->ct.batch->failed_run);
         }
-        return m;
+        return receive(w);
     }
-    if (a->kind == ANSWER_REPLY) {
-        m = tn_reply_recv(w->endpoint, w->reply, a->info, a->mr[0], a->mr[1], a->mr[2], a->mr[3]);
-        if (__builtin_expect(!tn_info_is_error(m.info), 1)) {
-            return m;
-        }
-    }
-    return receive(w);
+    return m;
 }
 
+/* Any message, and the next one. */
+static __attribute__((noinline)) struct tn_msg serve_specially(struct worker *w, const struct tn_msg *m)
+{
+    struct answer a = {0};
+
+    if (m->badge & BADGE_FAULT) {
+        fault_fail(w, m, &a);
+    } else if (m->badge != 0) {
+        request_serve(w, m, &a);
+    } else {
+        admin_serve(w, m, &a);
+    }
+    if (w->jobs != NULL || a.kind == ANSWER_NONE) {
+        return answer_and_work(w, &a);
+    }
+    return answer(w, a.info, a.mr[0], a.mr[1], a.mr[2], a.mr[3]);
+}
+
+/* The message's words stay in registers for what most messages are. */
 _Noreturn void worker_main(struct worker *w)
 {
     struct tn_msg m = receive(w);
 
     for (;;) {
-        struct answer a = {0};
-        if (__builtin_expect((m.badge & BADGE_FAULT) != 0, 1)) {
-            fault_serve(w, &m, &a);
-        } else if (m.badge != 0) {
-            request_serve(w, &m, &a);
+        if (__builtin_expect(w->jobs != NULL, 0)) {
+            m = serve_specially(w, &m);
+        } else if (m.badge & BADGE_FAULT) {
+            if (fault_serve(m.badge, m.info, m.mr[0], m.mr[1], m.mr[2], m.mr[3], w)) {
+                m = answer(w, tn_info(0, 0, 0), 0, 0, 0, 0);
+            } else {
+                m = serve_specially(w, &m);
+            }
+        } else if (m.badge != 0 && request_may_be_ordinary(m.info)) {
+            int64_t value = request_ordinary(m.badge, m.info, m.mr[0], m.mr[1], m.mr[2], m.mr[3], w);
+            if (__builtin_expect(value != REQUEST_IS_SPECIAL, 1)) {
+                m = answer(w, tn_info(0, 0, 1), (uint64_t)value, 0, 0, 0);
+            } else {
+                m = serve_specially(w, &m);
+            }
         } else {
-            admin_serve(w, &m, &a);
+            m = serve_specially(w, &m);
         }
-        m = answer(w, &a);
     }
 }

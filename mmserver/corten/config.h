@@ -20,6 +20,10 @@ struct ct_config {
     enum ct_protocol protocol;
     enum ct_flush_policy flush;
     vaddr_t arena_low, arena_high; /* where ct_map() puts what has no address; page-aligned, in the user part */
+
+    /* Set by ct_init(). */
+    uint64_t user_end;   /* first address past the user part */
+    unsigned root_shift; /* an entry of the root maps 2^root_shift bytes */
 };
 extern struct ct_config ct_config;
 
@@ -32,5 +36,5 @@ enum ct_status ct_init(const struct ct_config *config) CT_MUST_CHECK;
     ensures \result == (ct_config.levels == 3 ? 0x4000000000 : ct_config.levels == 4 ? 0x800000000000 : 0x100000000000000); */
 static inline uint64_t ct_user_end(void)
 {
-    return 1ull << (11 + 9 * ct_config.levels);
+    return ct_config.user_end;
 }

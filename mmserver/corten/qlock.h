@@ -13,10 +13,15 @@
 void ct_qlock_lock_slow(struct ct_desc *d, uint64_t node[2]);
 void ct_qlock_unlock_slow(struct ct_desc *d);
 
-static inline void qlock_lock(struct ct_desc *d, uint64_t node[2])
+/* Locks it if it is free. */
+static inline bool qlock_try(struct ct_desc *d)
 {
     uint64_t free = 0;
-    if (ct_unlikely(!atomic_cas_acquire(&d->tail, &free, (uint64_t)(uintptr_t)d))) /* pairs with: qlock_unlock */
+    return atomic_cas_acquire(&d->tail, &free, (uint64_t)(uintptr_t)d); /* pairs with: qlock_unlock */
+}
+static inline void qlock_lock(struct ct_desc *d, uint64_t node[2])
+{
+    if (ct_unlikely(!qlock_try(d)))
         ct_qlock_lock_slow(d, node);
 }
 static inline void qlock_unlock(struct ct_desc *d)

@@ -2,6 +2,7 @@
  * request.h. */
 #include <corten/cursor_in.h>
 #include <corten/flush.h>
+#include <corten/leaf.h>
 #include <corten/request.h>
 #include <corten/stock.h>
 #include <corten/varange.h>
@@ -31,6 +32,15 @@ static enum ct_status mark_and_unlock(struct ct_cursor *c, uint64_t bytes, ct_wo
     }
     cursor_unlock(c);
     return st;
+}
+
+/* Replaces what is there, in a leaf table that may be locked already. */
+static enum ct_status map_there(struct ct_worker *w, struct ct_space *s, uint64_t low, uint64_t bytes, ct_word_t word,
+                                unsigned flags, paddr_t locked)
+{
+    struct ct_cursor c;
+    enum ct_status st = ct_cursor_continue(w, s, low, low + bytes, locked, &c);
+    return st == CT_OK ? mark_and_unlock(&c, bytes, word, flags) : st;
 }
 
 /* Moves the position to the first bytes in a row of the locked range that are free; false: there are none, and the
@@ -103,21 +113,19 @@ static enum ct_status map_anywhere(struct ct_worker *w, struct ct_space *s, uint
     return CT_NO_ROOM;
 }
 
-enum ct_status ct_map(struct ct_worker *w, struct ct_space *s, vaddr_t hint, uint64_t bytes, ct_word_t word,
-                      unsigned flags, vaddr_t *out)
+static __attribute__((noinline)) enum ct_status map_generally(struct ct_worker *w, struct ct_space *s, vaddr_t hint,
+                                                              uint64_t bytes, ct_word_t word, unsigned flags,
+                                                              vaddr_t *out, paddr_t locked)
 {
     if (!round_bytes(&bytes))
         return CT_RANGE;
+    *out = hint;
     if (flags & (CT_FIXED | CT_NO_REPLACE)) {
         if (!range_is_users(hint.v, bytes))
             return CT_RANGE;
         struct place fixed = {hint.v, hint.v + bytes, 0};
-        *out = hint;
-        if (flags & CT_NO_REPLACE)
-            return map_if_free(w, s, &fixed, bytes, word, flags);
-        struct ct_cursor c;
-        enum ct_status st = cursor_lock(w, s, hint, (vaddr_t){hint.v + bytes}, &c);
-        return st == CT_OK ? mark_and_unlock(&c, bytes, word, flags) : st;
+        return (flags & CT_NO_REPLACE) ? map_if_free(w, s, &fixed, bytes, word, flags)
+                                       : map_there(w, s, hint.v, bytes, word, flags, locked);
     }
     hint.v &= ~(TN_PAGE_BYTES - 1);
     if (hint.v && range_is_users(hint.v, bytes)) {
@@ -130,33 +138,109 @@ enum ct_status ct_map(struct ct_worker *w, struct ct_space *s, vaddr_t hint, uin
     return map_anywhere(w, s, bytes, word, flags, out);
 }
 
-enum ct_status ct_unmap(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes)
+enum ct_status ct_map(struct ct_worker *w, struct ct_space *s, vaddr_t hint, uint64_t bytes, ct_word_t word,
+                      unsigned flags, vaddr_t *out)
 {
-    if (!round_bytes(&bytes) || !range_is_users(va.v, bytes))
-        return CT_RANGE;
+    paddr_t locked = {0};
+    bool fixed = (flags & (CT_FIXED | CT_NO_REPLACE | CT_POPULATE)) == CT_FIXED;
+    if (ct_likely(fixed && leaf_holds(hint.v, bytes) && !ct_worker_rides(w))) {
+        struct ct_share *share = ct_share_of(s, w);
+        struct leaf leaf = leaf_try_lock(w, s, hint.v, bytes);
+        if (leaf_enter(w, s, &leaf) && (leaf_mark(&leaf, word.v) || leaf_unmap(w, s, share, &leaf, word.v, flags))) {
+            *out = hint;
+            share_count(share, MM_TRANSACTIONS, 1);
+            return leaf_unlock(w, &leaf);
+        }
+        locked = leaf.table;
+    }
+    return map_generally(w, s, hint, bytes, word, flags, out, locked);
+}
+
+static __attribute__((noinline)) enum ct_status freed_elsewhere(struct ct_worker *w, struct ct_space *s, uint64_t va,
+                                                                uint64_t bytes, uint64_t generation)
+{
+    ct_range_freed(w, s, va, bytes, generation);
+    return CT_OK;
+}
+
+/* Keeps the hint where to map next. */
+static inline enum ct_status range_freed(struct ct_worker *w, struct ct_space *s, struct ct_share *share, uint64_t va,
+                                         uint64_t bytes, uint64_t generation)
+{
+    if (ct_likely(range_continues(share, w, va, bytes, generation)))
+        return CT_OK;
+    return freed_elsewhere(w, s, va, bytes, generation);
+}
+
+static __attribute__((noinline)) enum ct_status unmap_generally(struct ct_worker *w, struct ct_space *s, uint64_t low,
+                                                                uint64_t bytes, paddr_t locked)
+{
     struct ct_cursor c;
-    enum ct_status st = cursor_lock(w, s, va, (vaddr_t){va.v + bytes}, &c);
+    enum ct_status st = ct_cursor_continue(w, s, low, low + bytes, locked, &c);
     if (st != CT_OK)
         return st;
     st = cursor_unmap(&c, bytes);
     uint64_t generation = c.cleared && ct_config.flush == CT_FLUSH_LAZY ? c.generation : 0;
     cursor_unlock(&c);
     if (st == CT_OK)
-        ct_range_freed(w, s, va.v, bytes, generation);
+        ct_range_freed(w, s, low, bytes, generation);
     return st;
 }
 
-enum ct_status ct_protect(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes, unsigned rights)
+enum ct_status ct_unmap(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes, unsigned flags)
 {
-    if (bytes == 0)
-        return (va.v & (TN_PAGE_BYTES - 1)) ? CT_RANGE : CT_OK;
-    if (!round_bytes(&bytes) || !range_is_users(va.v, bytes))
+    paddr_t locked = {0};
+    if (ct_likely(leaf_holds(va.v, bytes) && !ct_worker_rides(w))) {
+        struct ct_share *share = ct_share_of(s, w);
+        struct leaf leaf = leaf_try_lock(w, s, va.v, bytes);
+        if (leaf_enter(w, s, &leaf) && (leaf_mark(&leaf, CT_NONE) || leaf_unmap(w, s, share, &leaf, CT_NONE, flags))) {
+            share_count(share, MM_TRANSACTIONS, 1);
+            (void)!leaf_unlock(w, &leaf);
+            return range_freed(w, s, share, va.v, bytes, ct_worker_rides(w) ? atomic_load_relaxed(&s->started) : 0);
+        }
+        locked = leaf.table;
+    } else if (!round_bytes(&bytes) || !range_is_users(va.v, bytes)) {
         return CT_RANGE;
+    }
+    return unmap_generally(w, s, va.v, bytes, locked);
+}
+
+static __attribute__((noinline)) enum ct_status protect_generally(struct ct_worker *w, struct ct_space *s, uint64_t low,
+                                                                  uint64_t bytes, unsigned rights, paddr_t locked)
+{
     struct ct_cursor c;
-    enum ct_status st = cursor_lock(w, s, va, (vaddr_t){va.v + bytes}, &c);
+    enum ct_status st = ct_cursor_continue(w, s, low, low + bytes, locked, &c);
     if (st != CT_OK)
         return st;
     st = cursor_protect(&c, bytes, rights);
     cursor_unlock(&c);
     return st;
+}
+
+enum ct_status ct_protect(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes, unsigned rights,
+                          unsigned flags)
+{
+    paddr_t locked = {0};
+    if (ct_likely(leaf_holds(va.v, bytes) && rights && (flags & CT_RIDE) && !ct_worker_rides(w))) {
+        struct ct_share *share = ct_share_of(s, w);
+        struct leaf leaf = leaf_try_lock(w, s, va.v, bytes);
+        uint64_t pte = 0;
+        if (leaf_enter(w, s, &leaf) && leaf_may_protect(&leaf, rights, &pte)) {
+            share_count(share, MM_TRANSACTIONS, 1);
+            if (pte_rights(pte) & ~rights)
+                return ct_leaf_protect_losing(w, s, leaf.table, va.v, leaf_protect_shape(&leaf, rights),
+                                              leaf_grant(pte, rights));
+            if (pte_rights(pte) != rights)
+                ride_start(w, s, share, leaf.table, leaf.d, leaf_protect_shape(&leaf, rights), leaf_grant(pte, rights),
+                           0);
+            return leaf_unlock(w, &leaf);
+        }
+        locked = leaf.table;
+    } else {
+        if (bytes == 0)
+            return (va.v & (TN_PAGE_BYTES - 1)) ? CT_RANGE : CT_OK;
+        if (!round_bytes(&bytes) || !range_is_users(va.v, bytes))
+            return CT_RANGE;
+    }
+    return protect_generally(w, s, va.v, bytes, rights, locked);
 }

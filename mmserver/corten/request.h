@@ -4,7 +4,7 @@
 #include <corten/cursor.h>
 
 enum ct_flags {
-    CT_RIDE = 1,       /* ct_fault: the write may be left in the batch (worker.h, "Riding") */
+    CT_RIDE = 1,       /* all: writes may be left in the batch (worker.h, "Riding") */
     CT_FIXED = 2,      /* ct_map: exactly there, replacing what is there */
     CT_NO_REPLACE = 4, /* ct_map: exactly there, CT_EXISTS if anything is there */
     CT_POPULATE = 8,   /* ct_map: with frames, as far as there are any */
@@ -24,8 +24,9 @@ enum ct_status ct_map(struct ct_worker *w, struct ct_space *s, vaddr_t hint, uin
 
 /* Unmap bytes (rounded up) from va (page-aligned). Holes are no error. CT_RANGE, CT_NO_MEMORY, CT_QUOTA (splitting a
  * large mark may need a table). */
-enum ct_status ct_unmap(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes) CT_MUST_CHECK;
+enum ct_status ct_unmap(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes,
+                        unsigned flags) CT_MUST_CHECK;
 
 /* Change the rights of bytes (rounded up) from va (page-aligned). bytes 0: CT_OK. Errors of cursor_protect(). */
-enum ct_status ct_protect(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes,
-                          unsigned rights) CT_MUST_CHECK;
+enum ct_status ct_protect(struct ct_worker *w, struct ct_space *s, vaddr_t va, uint64_t bytes, unsigned rights,
+                          unsigned flags) CT_MUST_CHECK;

@@ -34,8 +34,10 @@ static bool take_freed(struct ct_search *search, uint64_t *va)
         *va = range->start;
         range->start += search->bytes;
         range->bytes -= search->bytes;
-        if (range->bytes == 0)
+        if (range->bytes == 0) {
             *range = share->free[--share->free_count];
+            share->free[share->free_count].bytes = 0; /* free_last may name it */
+        }
         return true;
     }
     return false;
@@ -115,6 +117,7 @@ void ct_range_freed(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64
     struct ct_free_range *range = slot_for(share, va, bytes);
     if (!range)
         return;
+    share->free_last = (uint32_t)(range - share->free);
     if (va < range->start)
         range->start = va;
     range->bytes += bytes;

@@ -45,6 +45,8 @@ class Figure:
     def median_path(self):
         """(path, samples that took it): of those as long as the median, the most frequent."""
         paths = [(times, path) for path, times in self.paths.items() if self.instrs(path) == self.median]
+        if not paths:
+            raise bench.Failed(f"{self.name}: no sample of {self.median} instructions, which was printed, has been seen")
         times, path = max(paths, key=lambda pair: (pair[0], -int(pair[1])))
         return path, times
 
@@ -211,26 +213,31 @@ def wanted_figures(options):
     return result
 
 
+def report(name, figures, options):
+    """Checks, prints and writes the profile of one benchmark."""
+    for figure in figures:
+        figure.check()
+    profiles = [(figure, figure.rows()) for figure in figures]
+    with open(os.path.join(options.build, "bench", f"profile-{name}.json"), "w", encoding="utf-8") as out:
+        out.writelines(json.dumps(row) + "\n" for _, rows in profiles for row in rows)
+    for figure, rows in profiles:
+        if not options.quiet:
+            print_profile(figure, rows, options)
+        check_other(figure, rows)
+
+
 def main():
     options = parse()
     if not options.bench.strip():
         print("profile: which? BENCH=pf, or another name that make bench shows", file=sys.stderr)
         return 2
-    failed = False
     try:
         for name, figures in wanted_figures(options).items():
-            with open(os.path.join(options.build, "bench", f"profile-{name}.json"), "w", encoding="utf-8") as out:
-                for figure in figures:
-                    figure.check()
-                    rows = figure.rows()
-                    out.writelines(json.dumps(row) + "\n" for row in rows)
-                    if not options.quiet:
-                        print_profile(figure, rows, options)
-                    check_other(figure, rows)
+            report(name, figures, options)
     except (bench.Failed, attribute.Unknown, bench.machine.Refused) as error:
         print(f"profile: {error}", file=sys.stderr)
-        failed = True
-    return 1 if failed else 0
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def run(name, dts, build, harts, bootargs, options="", limit_s=900):
     system.accel = ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off"]
     os.makedirs(system.work, exist_ok=True)
     out = os.path.join(system.work, "timing.json")
-    plugin = os.path.join(build, "plugins", "timing.so")
+    plugin = os.path.join("build", "plugins", "timing.so")  # a program of this machine, whatever was built for the other
     system.extra = ["-plugin", f"{plugin},out={out}{',' if options else ''}{options}"]
     result = machine.run(system, lambda line: None)
     if not result.passed():

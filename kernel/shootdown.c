@@ -58,6 +58,7 @@ static void round_wait(const struct round *r)
 uint64_t shootdown_range(struct vspace *v, vaddr_t va, uint64_t pages, bool wait)
 {
     struct round r;
+    struct ipi_burst burst = {0, 0};
     struct hart *h = hart_self();
     uint64_t interrupted = 0;
     struct flush_request request = {v->asid, va, pages};
@@ -69,9 +70,10 @@ uint64_t shootdown_range(struct vspace *v, vaddr_t va, uint64_t pages, bool wait
         r.ticket[i] = 0;
         if (to == h || !(load_relaxed(&v->harts[i / 64]) & 1ull << i % 64) || flush_left_out(FLUSH_RANGE_REMOTE))
             continue;
-        r.ticket[i] = ipi_post_flush(to, request);
+        r.ticket[i] = ipi_post_flush(to, request, &burst);
         interrupted += r.ticket[i] != 0;
     }
+    ipi_burst_send(&burst);
     if (wait && !flush_left_out(FLUSH_RANGE_WAIT))
         round_wait(&r);
     return interrupted;

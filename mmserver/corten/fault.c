@@ -6,10 +6,8 @@
  *   4. demand-zero with the right asked for: make the tables that are missing, put the mapping into the batch
  *   5. unlock; the batch is written before, or rides on the server's reply
  *
- * Riding (worker.h). The transaction ends with the entry still invalid and table->pending naming it. Whoever owns the
- * table next waits, before he reads its entries, until it is valid (table_land), so nobody can see the state between,
- * and no later change of the entry can be overtaken by this write. Only the single write to a leaf table that was there
- * before rides: every other write of a transaction is done when it ends.
+ * Where the leaf table is there and free and the write may ride (ride.h), which is nearly always, this is done without a
+ * cursor (leaf.h): fault_by(). Otherwise fault_generally() goes on with what was had so far, frame and lock.
  */
 #include <corten/batch.h>
 #include <corten/cursor_in.h>

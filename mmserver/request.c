@@ -211,19 +211,19 @@ ct_inline int64_t ordinary_end(struct worker *w, enum ct_status status, int64_t 
 int64_t request_map(uint64_t badge, tn_info_t info, uint64_t address, uint64_t bytes, uint64_t prot, uint64_t flags,
                     struct worker *w)
 {
-    vaddr_t out;
+    unsigned how = args_map_ordinary(address, flags);
+    vaddr_t out = {0};
 
     (void)info;
-    if (__builtin_expect(prot > (TN_READ | TN_WRITE | TN_EXEC) || !args_map_is_ordinary(address, flags), 0)) {
+    if (__builtin_expect(prot > (TN_READ | TN_WRITE | TN_EXEC) || how == 0, 0)) {
         return REQUEST_IS_SPECIAL;
     }
     struct client *c = ordinary_begin(w, badge);
     if (__builtin_expect(c == NULL, 0)) {
         return REQUEST_IS_SPECIAL;
     }
-    enum ct_status status =
-        ct_map(&w->ct, c->space, (vaddr_t){address}, bytes, ct_anon(plain_rights(prot)), CT_FIXED | CT_RIDE, &out);
-    return ordinary_end(w, status, (int64_t)address);
+    enum ct_status status = ct_map(&w->ct, c->space, (vaddr_t){address}, bytes, ct_anon(plain_rights(prot)), how, &out);
+    return ordinary_end(w, status, (int64_t)out.v);
 }
 
 int64_t request_unmap(uint64_t badge, tn_info_t info, uint64_t address, uint64_t bytes, uint64_t m2, uint64_t m3,

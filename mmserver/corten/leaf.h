@@ -119,6 +119,20 @@ ct_inline bool leaf_mark(const struct leaf *leaf, uint64_t word)
     return true;
 }
 
+/* Nothing is there: the table has words, and the range could be mapped without replacing anything. */
+ct_inline bool leaf_is_free(const struct leaf *leaf)
+{
+    if (leaf->d->meta == 0)
+        return false;
+    const uint64_t *words = desc_words(leaf->d) + leaf->first, *end = words + leaf->count;
+    const volatile uint64_t *entry = leaf->entry;
+    uint64_t there = 0;
+    do
+        there |= (atomic_load_relaxed(entry++) & TN_PTE_V) | (*words++ & WORD_KIND_MASK);
+    while (words < end);
+    return there == 0;
+}
+
 /* All entries are valid and the core's own. */
 ct_inline bool leaf_is_mapped(const struct leaf *leaf)
 {

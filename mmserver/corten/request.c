@@ -71,7 +71,17 @@ static enum ct_status map_if_free(struct ct_worker *w, struct ct_space *s, struc
                                   ct_word_t word, unsigned flags)
 {
     struct ct_cursor c;
-    enum ct_status st = cursor_lock(w, s, (vaddr_t){place->low}, (vaddr_t){place->high}, &c);
+    paddr_t locked = {0};
+    if (leaf_holds(place->low, bytes) && place->high - place->low == bytes && !(flags & CT_POPULATE)) {
+        struct leaf leaf = leaf_try_lock(w, s, place->low, bytes, ct_config.protocol);
+        if (leaf_enter(w, s, &leaf) && leaf_is_free(&leaf) && leaf_mark(&leaf, word.v)) {
+            place->at = place->low;
+            share_count(ct_share_of(s, w), MM_TRANSACTIONS, 1);
+            return leaf_unlock(w, &leaf, ct_config.protocol);
+        }
+        locked = leaf.table;
+    }
+    enum ct_status st = ct_cursor_continue(w, s, place->low, place->high, locked, &c);
     if (st != CT_OK)
         return st;
     bool found = find_gap(&c, bytes);

@@ -1,4 +1,4 @@
-/* Whole requests, each one transaction. Between ct_worker_begin() and ct_worker_end(). Addresses and lengths come from
+/* Whole requests, each one transaction, and the last of its request where CT_RIDE is given (worker.h, "Riding"). Between ct_worker_begin() and ct_worker_end(). Addresses and lengths come from
  * clients unchecked: everything is checked here. */
 #pragma once
 #include <corten/cursor.h>

@@ -8,6 +8,7 @@
  */
 #include "fastpath.h"
 #include "endpoint.h"
+#include "flushcheck.h"
 #include "fp.h"
 #include "gate.h"
 #include "invariants.h"
@@ -273,6 +274,7 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
         spin_unlock(&e->lock, RANK_ENDPOINT);
         return;
     }
+    flushcheck_reply(to);
     save_callee_saved(t);
     t->state = THREAD_BLOCKED_RECV;
     e->queue = QUEUE_RECEIVERS;

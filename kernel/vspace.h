@@ -6,6 +6,7 @@
 #pragma once
 #include "cap.h"
 #include "csr.h"
+#include "flushcheck.h"
 #include "hart.h"
 
 struct vspace {
@@ -46,6 +47,7 @@ static inline bool vspace_is_known(const struct hart *h, const struct vspace *v)
 }
 static inline void vspace_load(struct hart *h, uint64_t satp)
 {
+    flushlog_loads(h, satp);
     h->satp = satp;
     csr_write(satp, satp);
 }

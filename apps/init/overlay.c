@@ -123,14 +123,17 @@ static void boot_argument(struct system *s, const char *word, size_t length)
     const char *equals = memchr(word, '=', length);
     size_t n = equals != NULL ? length - (size_t)(equals + 1 - word) : 0;
 
-    if (equals == NULL || n >= sizeof value ||
-        !(word_is(word, length, "mm=") || word_is(word, length, "flush=") || word_is(word, length, "around="))) {
+    int ours = word_is(word, length, "mm=") || word_is(word, length, "flush=") || word_is(word, length, "around=") ||
+               word_is(word, length, "leave-out-flush=");
+    if (equals == NULL || n >= sizeof value || !ours) {
         return; /* the kernel's */
     }
     memcpy(value, equals + 1, n);
     value[n] = 0;
     for (uint32_t i = 0; i < s->servers; i++) {
-        if (word[0] == 'm') {
+        if (word[0] == 'l') {
+            strncpy(s->server[i].leave_out_flush, value, TN_SERVER_FLUSH_NAME - 1);
+        } else if (word[0] == 'm') {
             s->server[i].protocol =
                 choice("boot arguments", "mm", value, "user-adv", "user-rw") ? SERVER_PROTOCOL_RW : SERVER_PROTOCOL_ADV;
         } else if (word[0] == 'a') {

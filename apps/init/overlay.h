@@ -52,11 +52,12 @@ struct server_plan {
     struct elf elf;
     enum server_protocol protocol;
     enum server_flush flush;
-    uint32_t around_pages;          /* that a fault may map at once; 1: only the page asked for */
-    uint64_t memory_bytes;          /* 0: all that is left */
-    uint32_t first_client, clients; /* in system.client */
-    tn_cptr_t gate;                 /* administrator's, once it serves */
-    uint64_t free_pages;            /* before its first client */
+    uint32_t around_pages;                      /* that a fault may map at once; 1: only the page asked for */
+    char leave_out_flush[TN_SERVER_FLUSH_NAME]; /* boot argument leave-out-flush=, for tests of debug builds */
+    uint64_t memory_bytes;                      /* 0: all that is left */
+    uint32_t first_client, clients;             /* in system.client */
+    tn_cptr_t gate;                             /* administrator's, once it serves */
+    uint64_t free_pages;                        /* before its first client */
 };
 
 struct system {

@@ -8,6 +8,7 @@
 #include <corten/epoch.h>
 #include <corten/flush.h>
 #include <corten/lock.h>
+#include <corten/mark.h>
 #include <corten/ride.h>
 #include <corten/stock.h>
 
@@ -75,7 +76,7 @@ void ct_cursor_flush_for(struct ct_cursor *c, uint64_t word)
     if (!own && !(stamp && ct_stamp_pending(c->space, stamp >> WORD_STAMP_SHIFT)))
         return;
     batch_settle(c);
-    ct_space_flush(c->worker, c->space);
+    ct_space_flush(c->worker, c->space, CT_FLUSH_REMAP);
     if (ct_config.flush == CT_FLUSH_NOW)
         ct_limbo_release_all(c->worker);
     c->cleared = false; /* all that was cleared up to here is flushed */
@@ -89,11 +90,15 @@ static void flush_at_end(struct ct_cursor *c)
 {
     struct ct_worker *w = c->worker;
     struct ct_space *s = c->space;
-    bool raced = c->stamp && generation_now(s) != c->generation; /* flush.h, 2. */
-    if (raced || c->flush_high == ~0ull) {
-        ct_space_flush(w, s);
+    if (c->stamp && !c->exclusive) {
+        uint64_t generation = generation_now(s);
+        if (ct_unlikely(generation != c->generation && !ct_flush_left_out(CT_FLUSH_RACED))) /* flush.h, 2. */
+            ct_mark_restamp(c, generation);
+    }
+    if (c->flush_high == ~0ull) {
+        ct_space_flush(w, s, CT_FLUSH_END_ALL);
     } else if (c->flush_high) {
-        ct_space_flush_pages(w, s, c->flush_low, (c->flush_high - c->flush_low) >> TN_PAGE_BITS);
+        ct_space_flush_pages(w, s, CT_FLUSH_END_RANGE, c->flush_low, (c->flush_high - c->flush_low) >> TN_PAGE_BITS);
     }
     if (ct_config.flush == CT_FLUSH_NOW)
         ct_limbo_release_all(w);

@@ -12,7 +12,7 @@ enum ct_status ct_leaf_protect_losing(struct ct_worker *w, struct ct_space *s, p
     port_pt_write(w->index, b);
     share_count(share, MM_PT_WRITES, pages);
     share_count(share, MM_PT_BATCHES, 1);
-    ct_space_flush_pages(w, s, low, pages);
+    ct_space_flush_pages(w, s, CT_FLUSH_LEAF, low, pages);
     cover_unlock(w, table);
     return CT_OK;
 }

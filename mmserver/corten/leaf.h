@@ -124,7 +124,7 @@ ct_inline bool leaf_is_mapped(const struct leaf *leaf)
 ct_inline bool leaf_unmap(struct ct_worker *w, struct ct_space *s, struct ct_share *share, const struct leaf *leaf,
                           uint64_t word, unsigned flags)
 {
-    bool room = w->limbo_count + leaf->count <= CT_LIMBO_FRAMES;
+    bool room = w->limbo_count + leaf->count <= CT_LIMBO_EARLY;
     if (ct_unlikely(!(flags & CT_RIDE) || ct_config.flush != CT_FLUSH_LAZY || leaf->d->meta == 0 || !room ||
                     !leaf_is_mapped(leaf)))
         return false;

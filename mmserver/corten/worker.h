@@ -14,6 +14,7 @@
 #pragma once
 #include <corten/atomic.h>
 #include <corten/config.h>
+#include <corten/flushsite.h>
 #include <corten/port.h>
 #include <tenon/mm_protocol.h>
 
@@ -24,6 +25,9 @@ struct ct_desc;
 #define CT_STOCK_BULK 64    /* moved at once from or to the environment */
 #define CT_STOCK_TABLES 16  /* tables of each level */
 #define CT_LIMBO_FRAMES 512 /* freed frames that await a flush; full: flush now */
+/* From here on one is worth starting. It takes a while, so it starts with room left for what comes meanwhile; the other
+ * workers whose frames it covers need none of their own. */
+#define CT_LIMBO_EARLY (CT_LIMBO_FRAMES / 4 * 3)
 
 /* Least size of a batch: runs, and old entries of one whole table. An IPC buffer of two pages is enough, four are
  * better. */
@@ -76,6 +80,7 @@ struct ct_worker {
     uint64_t tables[CT_LEVELS_MAX][CT_STOCK_TABLES];
     struct ct_limbo_frame limbo[CT_LIMBO_FRAMES];
     uint64_t seal[CT_WORKERS_MAX]; /* every worker's epoch when limbo_sealed was sealed */
+    enum ct_flush_site flush_site; /* who asked for the last flush; debug builds */
 };
 
 /* Before the worker's first request, by any thread. `batch` has batch_bytes (at least CT_BATCH_BYTES_MIN) and is where

@@ -15,6 +15,7 @@ MEM     ?= 512M
 MMU     ?=#               sv39, sv48 or sv57; empty: the widest there is
 MM      ?=#               user-adv or user-rw; empty: as the system's description says
 FLUSH   ?=#               now or lazy; empty: as the system's description says
+AROUND  ?=#               pages that a fault may map at once; empty: as the system's description says
 DEBUG   ?= 0#             1: invariants checked at run time, other build directory
 TEST    ?=#               run only tests whose name contains this
 SEED    ?= 1#             seed of all tests that are random
@@ -28,7 +29,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% scale,$(GOALS)),build run plugin) \
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -162,18 +163,19 @@ help:
 	@echo "make test          all tests; ends with 'N passed, N failed'"
 	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
+	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
 	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
-	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy DEBUG=1"
+	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy AROUND=1 DEBUG=1"
 	@echo "TEST=part-of-a-name SEED=1 SECONDS=60 (of fuzzing)"
 
 # QEMU's port for gdb differs from user to user, so that several can debug on one machine.
 RUN = $(PYTHON) platform/qemu-virt/run.py $(1) --build $(BUILD) --app '$(APP)' --input '$(or $(INPUT),build/input.txt)' \
-      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)'
+      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)' --around '$(AROUND)'
 
 run:
 	@$(TOOLS) install run
@@ -258,8 +260,18 @@ fuzz: host-programs
 BENCH  ?=#                run only benchmarks whose name contains this
 RECORD ?= 0#              1: write what was measured into tests/bench/expected.json
 .PHONY: bench
-bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+bench: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
+
+# What is not exact, or no figure: harts that run at the same time, wall time, where the boot's instructions go.
+RUNS ?= 10#               of `make bench-wall`: runs of each system
+.PHONY: bench-flushes bench-wall bench-boot
+bench-flushes: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench)
+	@$(PYTHON) tests/bench/more.py flushes --build $(BUILD)
+bench-wall: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver wordcount) build/input.txt
+	@$(PYTHON) tests/bench/more.py wall --build $(BUILD) --runs $(RUNS)
+bench-boot: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench)
+	@$(PYTHON) tests/bench/boot.py --build $(BUILD) --mm '$(MM)'
 
 # Where they go: the same systems under a plug-in of QEMU's, which is a program of this machine.
 PROFILE_NEEDS := $(BUILD)/kernel.elf build/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)

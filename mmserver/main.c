@@ -99,6 +99,7 @@ static bool core_init(const struct server_start *start)
         .flush = start->flush == SERVER_FLUSH_NOW ? CT_FLUSH_NOW : CT_FLUSH_LAZY,
         .arena_low = {CLIENT_ARENA_LOW},
         .arena_high = {client_arena_high(user_end)},
+        .around_pages = start->around_pages,
     };
 
     (void)ct_flush_leave_out(start->leave_out_flush); /* a name that is none of ours is one of the kernel's */

@@ -8,6 +8,7 @@
 #include "hold.h"
 #include "linux_errno.h"
 #include "mmargs.h"
+#include "process.h"
 #include "stat.h"
 #include "threads.h"
 
@@ -50,6 +51,8 @@ static void serve_stat(struct worker *w, struct client *c, const struct tn_msg *
     uint64_t counter[MM_COUNTERS];
 
     ct_space_stat(c->space, counter);
+    counter[MM_OBJECT_BYTES] = process_object_bytes(c);
+    counter[MM_SERVER_BYTES] = process_server_bytes(c);
     answer_counters(w, counter, m->mr[0], a);
 }
 
@@ -185,44 +188,70 @@ static inline unsigned plain_rights(uint64_t prot)
     return (unsigned)(prot | (prot & TN_WRITE) >> 1);
 }
 
-/* What an ordinary request comes to; CT_RANGE where its arguments are not what they mostly are. */
-static inline enum ct_status serve_ordinary(struct worker *w, struct client *c, tn_info_t info, uint64_t address,
-                                            uint64_t bytes, uint64_t prot, uint64_t flags)
-{
-    vaddr_t out;
-
-    if (info == tn_info(MM_UNMAP, 0, 2)) {
-        return ct_unmap(&w->ct, c->space, (vaddr_t){address}, bytes, CT_RIDE);
-    }
-    if (__builtin_expect(prot > (TN_READ | TN_WRITE | TN_EXEC), 0)) {
-        return CT_RANGE;
-    }
-    if (info == tn_info(MM_PROTECT, 0, 3)) {
-        return ct_protect(&w->ct, c->space, (vaddr_t){address}, bytes, plain_rights(prot), CT_RIDE);
-    }
-    if (!args_map_is_ordinary(address, flags)) {
-        return CT_RANGE;
-    }
-    return ct_map(&w->ct, c->space, (vaddr_t){address}, bytes, ct_anon(plain_rights(prot)), CT_FIXED | CT_RIDE, &out);
-}
-
-int64_t request_ordinary(uint64_t badge, tn_info_t info, uint64_t address, uint64_t bytes, uint64_t prot,
-                         uint64_t flags, struct worker *w)
+/* Around the one transaction of an ordinary request. NULL: the client is being ended. */
+ct_inline struct client *ordinary_begin(struct worker *w, uint64_t badge)
 {
     struct client *c = client_enter(w, badge);
 
-    if (__builtin_expect(c == NULL, 0)) {
-        return REQUEST_IS_SPECIAL;
-    }
-    ct_worker_begin(&w->ct);
-    enum ct_status status = serve_ordinary(w, c, info, address, bytes, prot, flags);
-    if (__builtin_expect(status != CT_RANGE, 1)) {
+    if (__builtin_expect(c != NULL, 1)) {
+        ct_worker_begin(&w->ct);
         ct_count(&w->ct, c->space, MM_REQUESTS, 1);
     }
+    return c;
+}
+
+/* `value`: the answer where all went well. */
+ct_inline int64_t ordinary_end(struct worker *w, enum ct_status status, int64_t value)
+{
     ct_worker_end(&w->ct);
     client_leave(w);
     if (__builtin_expect(status == CT_OK, 1)) {
-        return info == tn_info(MM_MAP, 0, 4) ? (int64_t)address : 0;
+        return value;
     }
     return status == CT_RANGE ? REQUEST_IS_SPECIAL : args_errno(status);
+}
+
+int64_t request_map(uint64_t badge, tn_info_t info, uint64_t address, uint64_t bytes, uint64_t prot, uint64_t flags,
+                    struct worker *w)
+{
+    unsigned how = args_map_ordinary(address, flags);
+    vaddr_t out = {0};
+
+    (void)info;
+    if (__builtin_expect(prot > (TN_READ | TN_WRITE | TN_EXEC) || how == 0, 0)) {
+        return REQUEST_IS_SPECIAL;
+    }
+    struct client *c = ordinary_begin(w, badge);
+    if (__builtin_expect(c == NULL, 0)) {
+        return REQUEST_IS_SPECIAL;
+    }
+    enum ct_status status = ct_map(&w->ct, c->space, (vaddr_t){address}, bytes, ct_anon(plain_rights(prot)), how, &out);
+    return ordinary_end(w, status, (int64_t)out.v);
+}
+
+int64_t request_unmap(uint64_t badge, tn_info_t info, uint64_t address, uint64_t bytes, uint64_t m2, uint64_t m3,
+                      struct worker *w)
+{
+    struct client *c = ordinary_begin(w, badge);
+
+    (void)info, (void)m2, (void)m3;
+    if (__builtin_expect(c == NULL, 0)) {
+        return REQUEST_IS_SPECIAL;
+    }
+    return ordinary_end(w, ct_unmap(&w->ct, c->space, (vaddr_t){address}, bytes, CT_RIDE), 0);
+}
+
+int64_t request_protect(uint64_t badge, tn_info_t info, uint64_t address, uint64_t bytes, uint64_t prot, uint64_t m3,
+                        struct worker *w)
+{
+    (void)info, (void)m3;
+    if (__builtin_expect(prot > (TN_READ | TN_WRITE | TN_EXEC), 0)) {
+        return REQUEST_IS_SPECIAL;
+    }
+    struct client *c = ordinary_begin(w, badge);
+    if (__builtin_expect(c == NULL, 0)) {
+        return REQUEST_IS_SPECIAL;
+    }
+    enum ct_status status = ct_protect(&w->ct, c->space, (vaddr_t){address}, bytes, plain_rights(prot), CT_RIDE);
+    return ordinary_end(w, status, 0);
 }

@@ -183,29 +183,35 @@ static __attribute__((noinline)) struct tn_msg serve_specially(struct worker *w,
     return answer(w, a.info, a.mr[0], a.mr[1], a.mr[2], a.mr[3]);
 }
 
-/* The message's words stay in registers for what most messages are. */
+/* What most messages are is served with the message's words in registers; a copy is there should it prove special. */
 _Noreturn void worker_main(struct worker *w)
 {
     struct tn_msg m = receive(w);
 
     for (;;) {
+        uint64_t badge = m.badge, m0 = m.mr[0], m1 = m.mr[1], m2 = m.mr[2], m3 = m.mr[3];
+        tn_info_t info = m.info;
+        const struct tn_msg copy = m;
+        int64_t value;
+        tn_info_t answered = tn_info(0, 0, 1);
         if (__builtin_expect(w->jobs != NULL, 0)) {
-            m = serve_specially(w, &m);
-        } else if (m.badge & BADGE_FAULT) {
-            if (fault_serve(m.badge, m.info, m.mr[0], m.mr[1], m.mr[2], m.mr[3], w)) {
-                m = answer(w, tn_info(0, 0, 0), 0, 0, 0, 0);
-            } else {
-                m = serve_specially(w, &m);
-            }
-        } else if (m.badge != 0 && request_may_be_ordinary(m.info)) {
-            int64_t value = request_ordinary(m.badge, m.info, m.mr[0], m.mr[1], m.mr[2], m.mr[3], w);
-            if (__builtin_expect(value != REQUEST_IS_SPECIAL, 1)) {
-                m = answer(w, tn_info(0, 0, 1), (uint64_t)value, 0, 0, 0);
-            } else {
-                m = serve_specially(w, &m);
-            }
+            value = REQUEST_IS_SPECIAL;
+        } else if (badge & BADGE_FAULT) {
+            value = fault_serve(badge, info, m0, m1, m2, m3, w) ? 0 : REQUEST_IS_SPECIAL;
+            answered = tn_info(0, 0, 0);
+        } else if (info == tn_info(MM_MAP, 0, 4)) {
+            value = request_map(badge, info, m0, m1, m2, m3, w);
+        } else if (info == tn_info(MM_UNMAP, 0, 2)) {
+            value = request_unmap(badge, info, m0, m1, m2, m3, w);
+        } else if (info == tn_info(MM_PROTECT, 0, 3)) {
+            value = request_protect(badge, info, m0, m1, m2, m3, w);
         } else {
-            m = serve_specially(w, &m);
+            value = REQUEST_IS_SPECIAL;
+        }
+        if (__builtin_expect(value != REQUEST_IS_SPECIAL, 1)) {
+            m = answer(w, answered, (uint64_t)value, 0, 0, 0);
+        } else {
+            m = serve_specially(w, &copy);
         }
     }
 }

@@ -57,5 +57,8 @@ static inline void atomic_fence_full(void)
 /* Part of a path whose values are to stay in registers. */
 #define ct_inline static inline __attribute__((always_inline))
 
+/* The other side of such a path. */
+#define ct_cold __attribute__((noinline))
+
 #define ct_likely(x) __builtin_expect(!!(x), 1)
 #define ct_unlikely(x) __builtin_expect(!!(x), 0)

@@ -6,11 +6,10 @@
  *   4. demand-zero with the right asked for: make the tables that are missing, put the mapping into the batch
  *   5. unlock; the batch is written before, or rides on the server's reply
  *
- * Riding (worker.h). The transaction ends with the entry still invalid and table->pending naming it. Whoever owns the
- * table next waits, before he reads its entries, until it is valid (table_land), so nobody can see the state between,
- * and no later change of the entry can be overtaken by this write. Only the single write to a leaf table that was there
- * before rides: every other write of a transaction is done when it ends.
+ * Where the leaf table is there and free and the write may ride (ride.h), which is nearly always, this is done without a
+ * cursor (leaf.h): fault_by(). Otherwise fault_generally() goes on with what was had so far, frame and lock.
  */
+#include <corten/around.h>
 #include <corten/batch.h>
 #include <corten/cursor_in.h>
 #include <corten/flush.h>
@@ -46,14 +45,12 @@ static enum ct_status fill_page(struct ct_cursor *c, paddr_t table, unsigned lev
         }
     }
     cursor_before_map(c, word);
-    ct_batch_map(c, table, va_index(c->at, 0), port_frame_cap(frame), port_frame_page(frame), word_rights(word), 0);
-    space_took_frame(c->space, c->share);
+    ct_around_map(c, table, word, frame);
     return CT_OK;
 }
 
 /* Steps 3 to 5 in general. The range of c is locked. */
-static __attribute__((noinline)) enum ct_status serve(struct ct_cursor *c, paddr_t frame, unsigned rights,
-                                                      struct ct_page *page)
+ct_cold enum ct_status ct_fault_serve(struct ct_cursor *c, paddr_t frame, unsigned rights, struct ct_page *page)
 {
     paddr_t table;
     unsigned level = ct_cursor_walk(c, c->at, &table);
@@ -78,8 +75,8 @@ static __attribute__((noinline)) enum ct_status serve(struct ct_cursor *c, paddr
 
 /* Steps 3 to 5 where nothing has to be made: the locked leaf table is there, and the write rides. false: it is not so,
  * nothing has changed. */
-static inline bool fault_rides(struct ct_worker *w, struct ct_space *s, struct ct_share *share, const struct leaf *leaf,
-                               unsigned rights, paddr_t frame)
+ct_inline bool fault_rides(struct ct_worker *w, struct ct_space *s, struct ct_share *share, const struct leaf *leaf,
+                           unsigned rights, paddr_t frame)
 {
     uint64_t word = word_read(leaf->d, leaf->first);
     unsigned stamp = word >> WORD_STAMP_SHIFT;
@@ -93,26 +90,27 @@ static inline bool fault_rides(struct ct_worker *w, struct ct_space *s, struct c
     return true;
 }
 
-/* Now and then, after a frame more. */
-static __attribute__((noinline)) enum ct_status look_for_peak(struct ct_space *s, struct ct_share *share)
+/* Unlocking, now and then after a look for a peak. */
+static ct_cold enum ct_status look_and_unlock(struct ct_worker *w, struct ct_space *s, paddr_t table)
 {
-    ct_space_look_for_peak(s, share);
+    ct_space_look_for_peak(s, ct_share_of(s, w));
+    cover_unlock(w, table);
     return CT_OK;
 }
 
-static inline enum ct_status unlock_with_frame(struct ct_worker *w, struct ct_space *s, struct ct_share *share,
-                                               const struct leaf *leaf)
+ct_inline enum ct_status unlock_with_frame(struct ct_worker *w, struct ct_space *s, struct ct_share *share,
+                                           const struct leaf *leaf, enum ct_protocol protocol)
 {
     int64_t frames = share->frames + 1;
     atomic_store_relaxed(&share->frames, frames);
-    (void)!leaf_unlock(w, leaf);
-    return ct_likely((uint64_t)frames & s->peak_mask) ? CT_OK : look_for_peak(s, share);
+    if (ct_unlikely(((uint64_t)frames & s->peak_mask) == 0))
+        return look_and_unlock(w, s, leaf->table);
+    return leaf_unlock(w, leaf, protocol);
 }
 
 /* `frame`: zeroed, or 0: none yet. `locked`: the page's leaf table, or 0: not locked yet. */
-static __attribute__((noinline)) enum ct_status fault_generally(struct ct_worker *w, struct ct_space *s, uint64_t va,
-                                                                unsigned rights, unsigned flags, struct ct_page *page,
-                                                                paddr_t frame, paddr_t locked)
+static ct_cold enum ct_status fault_generally(struct ct_worker *w, struct ct_space *s, uint64_t va, unsigned rights,
+                                              unsigned flags, struct ct_page *page, paddr_t frame, paddr_t locked)
 {
     if (va >= ct_user_end())
         return CT_RANGE;
@@ -129,13 +127,13 @@ static __attribute__((noinline)) enum ct_status fault_generally(struct ct_worker
     if ((flags & CT_RIDE) && c.top_level == 0 && frame.v) {
         struct leaf leaf = leaf_part(c.top, low, TN_PAGE_BYTES);
         if (fault_rides(w, s, share, &leaf, rights, frame))
-            return unlock_with_frame(w, s, share, &leaf);
+            return unlock_with_frame(w, s, share, &leaf, ct_config.protocol);
     }
-    return serve(&c, frame, rights, page);
+    return ct_fault_serve(&c, frame, rights, page);
 }
 
 /* Step 1 where the stock is not empty. */
-static inline paddr_t zeroed_frame(struct ct_worker *w, struct ct_share *share)
+ct_inline paddr_t zeroed_frame(struct ct_worker *w, struct ct_share *share)
 {
     if (w->zeroed_count)
         return (paddr_t){w->zeroed[--w->zeroed_count]};
@@ -145,21 +143,35 @@ static inline paddr_t zeroed_frame(struct ct_worker *w, struct ct_share *share)
     return frame;
 }
 
-enum ct_status ct_fault(struct ct_worker *w, struct ct_space *s, vaddr_t va, unsigned rights, unsigned flags,
-                        struct ct_page *page)
+ct_inline enum ct_status fault_by(struct ct_worker *w, struct ct_space *s, uint64_t va, unsigned rights, unsigned flags,
+                                  struct ct_page *page, enum ct_protocol protocol)
 {
     paddr_t frame = {0}, locked = {0};
-    bool ordinary = va.v < ct_user_end() && (flags & CT_RIDE) && !ct_worker_rides(w);
+    bool ordinary = va < ct_user_end() && (flags & CT_RIDE) && !ct_worker_rides(w);
     if (ct_likely(ordinary && (w->zeroed_count | w->dirty_count))) {
         struct ct_share *share = ct_share_of(s, w);
         frame = zeroed_frame(w, share);
-        struct leaf leaf = leaf_try_lock(w, s, va.v, TN_PAGE_BYTES);
+        struct leaf leaf = leaf_try_lock(w, s, va, TN_PAGE_BYTES, protocol);
         if (leaf_enter(w, s, &leaf) && fault_rides(w, s, share, &leaf, rights, frame)) {
             share_count(share, MM_FAULTS, 1);
             share_count(share, MM_TRANSACTIONS, 1);
-            return unlock_with_frame(w, s, share, &leaf);
+            return unlock_with_frame(w, s, share, &leaf, protocol);
         }
         locked = leaf.table;
     }
-    return fault_generally(w, s, va.v, rights, flags, page, frame, locked);
+    return fault_generally(w, s, va, rights, flags, page, frame, locked);
+}
+
+static ct_cold enum ct_status fault_by_rw(struct ct_worker *w, struct ct_space *s, uint64_t va, unsigned rights,
+                                          unsigned flags, struct ct_page *page)
+{
+    return fault_by(w, s, va, rights, flags, page, CT_PROTOCOL_RW);
+}
+
+enum ct_status ct_fault(struct ct_worker *w, struct ct_space *s, vaddr_t va, unsigned rights, unsigned flags,
+                        struct ct_page *page)
+{
+    if (ct_config.protocol == CT_PROTOCOL_RW)
+        return fault_by_rw(w, s, va.v, rights, flags, page);
+    return fault_by(w, s, va.v, rights, flags, page, CT_PROTOCOL_ADV);
 }

@@ -1,4 +1,4 @@
-/* Whole requests, each one transaction. Between ct_worker_begin() and ct_worker_end(). Addresses and lengths come from
+/* Whole requests, each one transaction, and the last of its request where CT_RIDE is given (worker.h, "Riding"). Between ct_worker_begin() and ct_worker_end(). Addresses and lengths come from
  * clients unchecked: everything is checked here. */
 #pragma once
 #include <corten/cursor.h>
@@ -15,6 +15,11 @@ enum ct_flags {
  * says what is there), CT_NO_MEMORY, CT_QUOTA, CT_RANGE (not a user address). */
 enum ct_status ct_fault(struct ct_worker *w, struct ct_space *s, vaddr_t va, unsigned rights, unsigned flags,
                         struct ct_page *page) CT_MUST_CHECK;
+
+/* The same where ct_config.around_pages is more than 1: pages beside it in its aligned group of so many, which are alike
+ * and not there yet, come with it (around.c). Never rides. */
+enum ct_status ct_fault_around(struct ct_worker *w, struct ct_space *s, vaddr_t va, unsigned rights,
+                               struct ct_page *page) CT_MUST_CHECK;
 
 /* Map bytes (rounded up to pages) with status `word` at `hint`. Without CT_FIXED or CT_NO_REPLACE the hint is used
  * where it is not 0 and free, any other free range otherwise. *out: where. CT_RANGE: bytes 0 or too many, or a fixed

@@ -1,4 +1,4 @@
-/* Writes that ride: the last transaction of a request leaves its one run of page-table writes in the batch, unlocks, and
+/* Writes that ride: the last transaction of a request leaves its page-table writes in the batch, unlocks, and
  * the kernel writes it while the server replies (TN_SYS_PT_REPLY_RECV). A kernel entry is saved; what keeps the
  * transaction isolated though its locks are gone is `pending` in the descriptor of the leaf table:
  *
@@ -8,8 +8,8 @@
  * it will be, and clears `pending`. The rider holds no lock and takes none before the kernel has written, so the wait
  * is one kernel entry of another worker. A worker that finds its own mark need not wait: it has begun another request.
  *
- * What may ride: one run, on one leaf table that was there before the transaction, which needs no flush before the
- * request is answered:
+ * What may ride: writes of one sort to consecutive entries of one leaf table that was there before the transaction,
+ * which need no flush before the request is answered:
  *   MAP      a fault's page
  *   PROTECT  where no right is lost
  *   CLEAR    policy LAZY: leaves that are not borrowed. Their frames stand in limbo from the transaction's end, and
@@ -46,13 +46,12 @@ static inline bool pending_is_own(uint64_t pending, const struct ct_worker *w)
     return pending >> RIDE_WHO_SHIFT == w->index;
 }
 
-/* The transaction's one run, left to ride; then its locks are dropped. The batch is empty. */
-static inline void ride_start(struct ct_worker *w, struct ct_space *s, struct ct_share *share, paddr_t table,
-                              struct ct_desc *d, struct shape shape, tn_cptr_t object, uint64_t page)
+/* The batch is left to ride: its runs, each of this op and these rights, make up the entries of the shape. Then the
+ * transaction drops its locks. */
+ct_inline void ride_batch(struct ct_worker *w, struct ct_space *s, struct ct_share *share, paddr_t table,
+                          struct ct_desc *d, struct shape shape, unsigned runs)
 {
-    struct tn_pt_batch *b = w->batch;
-    run_set(&b->run[0], d->cap, object, shape, page);
-    b->runs = 1;
+    w->batch->runs = runs;
     atomic_store_relaxed(&d->pending, shape.v | (uint64_t)w->index << RIDE_WHO_SHIFT);
     w->ride = table;
     w->ride_space = s;
@@ -60,9 +59,17 @@ static inline void ride_start(struct ct_worker *w, struct ct_space *s, struct ct
     share_count(share, MM_PT_BATCHES, 1);
 }
 
+/* The same with one run. The batch is empty. */
+ct_inline void ride_start(struct ct_worker *w, struct ct_space *s, struct ct_share *share, paddr_t table,
+                          struct ct_desc *d, struct shape shape, tn_cptr_t object, uint64_t page)
+{
+    run_set(&w->batch->run[0], d->cap, object, shape, page);
+    ride_batch(w, s, share, table, d, shape, 1);
+}
+
 /* The words of entries that a ride has cleared get their stamp. The table is owned; the entries were seen clear, then
  * came a full fence. */
-static inline void ride_stamp(struct ct_space *s, struct ct_desc *d, uint64_t pending)
+ct_inline void ride_stamp(struct ct_space *s, struct ct_desc *d, uint64_t pending)
 {
     uint64_t stamp = stamp_of(atomic_load_relaxed(&s->started));
     uint64_t *word = desc_words(d) + pending_first(pending), *end = word + pending_count(pending);
@@ -72,7 +79,7 @@ static inline void ride_stamp(struct ct_space *s, struct ct_desc *d, uint64_t pe
 }
 
 /* Lands what need not be waited for; false: it has to be waited for. The table is owned. */
-static inline bool table_land_own(struct ct_worker *w, struct ct_space *s, struct ct_desc *d)
+ct_inline bool table_land_own(struct ct_worker *w, struct ct_space *s, struct ct_desc *d)
 {
     uint64_t pending = atomic_load_relaxed(&d->pending);
     if (pending == 0)

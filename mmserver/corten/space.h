@@ -23,8 +23,7 @@ struct ct_share {
     uint64_t count[MM_COUNTERS];      /* enum mm_counter up to MM_PAGES_ZEROED */
     uint64_t bump;                    /* arena: next address not given out yet; 0: arena untouched */
     uint32_t free_count;
-    uint32_t free_last; /* index of the range that was freed last; it may be unused */
-    struct ct_free_range free[CT_FREE_RANGES];
+    struct ct_free_range free[CT_FREE_RANGES]; /* the first: freed last. bytes 0: unused, like all from free_count on */
 };
 
 struct ct_space {

@@ -39,7 +39,7 @@ void ct_range_taken(struct ct_search *search, uint64_t va);
 static inline bool range_continues(struct ct_share *share, const struct ct_worker *w, uint64_t va, uint64_t bytes,
                                    uint64_t generation)
 {
-    struct ct_free_range *last = &share->free[share->free_last];
+    struct ct_free_range *last = &share->free[0];
     if (last->bytes == 0 || last->start + last->bytes != va || bytes > w->arena_end - va)
         return false;
     last->bytes += bytes;

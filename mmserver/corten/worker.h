@@ -5,10 +5,9 @@
  * requests that were running then; it is reused only when each worker has since ended the request it was in, and
  * every translation that could lead into it has been flushed.
  *
- * Riding. ct_fault() with CT_RIDE leaves its one page-table write in the batch, for TN_SYS_PT_REPLY_RECV to write
- * while it replies. The locks are dropped before that; what keeps the transaction isolated is the table's `pending`
- * field (table.h). Rules for the server: after CT_RIDE nothing but ct_worker_end() may come between ct_fault() and the
- * system call; if ct_worker_rides() is false there is nothing to write (plain REPLY_RECV saves time); if something
+ * Riding. A request (request.h) with CT_RIDE may leave its page-table writes in the batch, for TN_SYS_PT_REPLY_RECV to
+ * write while it replies; ride.h says which, and what keeps the transaction isolated though its locks are gone. Rules for
+ * the server: after CT_RIDE nothing but ct_worker_end() may come between the request and the system call; if ct_worker_rides() is false there is nothing to write (plain REPLY_RECV saves time); if something
  * else has to be done first, call ct_worker_settle(); if the kernel refuses the batch, call ct_worker_ride_refused().
  */
 #pragma once
@@ -59,6 +58,7 @@ struct ct_worker {
     uint32_t batch_words;  /* size of the batch in words */
     uint32_t words_used;   /* words of it used by lists and old values */
     bool writes_old;       /* a run of the batch asks for old values */
+    bool around;           /* ct_config.around_pages > 1: the server calls ct_fault_around() */
     paddr_t ride;          /* table with a pending run that rides on the reply (ride.h); 0: none */
     paddr_t ride_frame;    /* MAP: what it maps */
     uint32_t ride_cleared; /* CLEAR: so many of the newest frames in limbo do not have their flush number yet */

@@ -79,6 +79,8 @@ struct server_start {
     uint32_t flush;        /* enum server_flush */
     uint32_t cnode_bits;
     uint32_t untyped_count;
+    uint32_t around_pages; /* that a fault may map at once: a power of two up to 64; 0 as 1 */
+    uint32_t reserved;
     char leave_out_flush[TN_SERVER_FLUSH_NAME]; /* debug builds: which flush not to do, by name; empty: none */
     struct server_untyped untyped[TN_SERVER_UNTYPED_MAX];
 };

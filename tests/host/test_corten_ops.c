@@ -158,7 +158,7 @@ static void one_flush_serves_all_limbos(void **state)
         vaddr_t at;
         assert_int_equal(ct_map(one, space, (vaddr_t){page}, KIB4, ct_anon(RW), CT_FIXED, &at), CT_OK);
         assert_int_equal(ct_fault(one, space, (vaddr_t){page}, TN_WRITE, 0, NULL), CT_OK);
-        assert_int_equal(ct_unmap(one, space, (vaddr_t){page}, KIB4), CT_OK);
+        assert_int_equal(ct_unmap(one, space, (vaddr_t){page}, KIB4, 0), CT_OK);
         ct_worker_end(one);
         remote += port_flushes - flushes;
         flushes = port_flushes;

@@ -15,6 +15,7 @@ MEM     ?= 512M
 MMU     ?=#               sv39, sv48 or sv57; empty: the widest there is
 MM      ?=#               user-adv or user-rw; empty: as the system's description says
 FLUSH   ?=#               now or lazy; empty: as the system's description says
+AROUND  ?=#               pages that a fault may map at once; empty: as the system's description says
 DEBUG   ?= 0#             1: invariants checked at run time, other build directory
 TEST    ?=#               run only tests whose name contains this
 SEED    ?= 1#             seed of all tests that are random
@@ -28,7 +29,8 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench%,$(GOALS)),build run plugin) \
+                 $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -53,10 +55,8 @@ COMMON   := -std=gnu17 -g -O2 $(WARNINGS) $(INCLUDES) -misa-spec=2.2 -mcmodel=me
             -DTENON_DEBUG=$(if $(filter 1,$(DEBUG)),1,0)
 # The readers of libboot run before the kernel is mapped where it was linked: no tables of absolute addresses.
 KERNEL_FLAGS := $(COMMON) -march=rv64imac -mabi=lp64 -fno-omit-frame-pointer -fno-jump-tables -fno-tree-switch-conversion
-# Files of the fast paths (docs/fault-path.md) have no frame pointers of their own in release builds, and leave s0, their
-# callers' frame pointer, alone: a panic's backtrace skips them and goes on.
-FAST_C     := trap syscall ipc ptwrite sched pt endpoint
-FAST_FLAGS := $(if $(filter 1,$(DEBUG)),,-fomit-frame-pointer -ffixed-s0)
+# The fast paths leave the callee-saved registers alone: they are the user's (kernel/fastpath.h).
+FAST_FLAGS := -fomit-frame-pointer $(addprefix -ffixed-s,0 1 2 3 4 5 6 7 8 9 10 11)
 USER_FLAGS   := $(COMMON) -march=rv64imafdc -mabi=lp64d
 
 # $(call objects,KIND,SOURCES): KIND is `kernel` or `user`; libboot is compiled as both.
@@ -66,7 +66,7 @@ $(BUILD)/kernel/%.c.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  cc    $<"
 	$(Q)$(CC) $(KERNEL_FLAGS) -MMD -MP -c $< -o $@
-$(FAST_C:%=$(BUILD)/kernel/kernel/%.c.o): KERNEL_FLAGS += $(FAST_FLAGS)
+$(BUILD)/kernel/kernel/fastpath.c.o: KERNEL_FLAGS += $(FAST_FLAGS)
 $(BUILD)/kernel/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	@echo "  as    $<"
@@ -161,17 +161,20 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
+	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
+	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
+	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
-	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy DEBUG=1"
+	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy AROUND=1 DEBUG=1"
 	@echo "TEST=part-of-a-name SEED=1 SECONDS=60 (of fuzzing)"
 
 # QEMU's port for gdb differs from user to user, so that several can debug on one machine.
 RUN = $(PYTHON) platform/qemu-virt/run.py $(1) --build $(BUILD) --app '$(APP)' --input '$(or $(INPUT),build/input.txt)' \
-      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)'
+      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)' --around '$(AROUND)'
 
 run:
 	@$(TOOLS) install run
@@ -230,18 +233,22 @@ host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds
+.PHONY: both-builds flush-test
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds
-	@$(RUN_TESTS) host fuzz kernel system
+test: host-programs both-builds build/plugins/profile.so
+	@$(RUN_TESTS) host fuzz kernel system profile flushes
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
 	@$(RUN_TESTS) kernel
 system-test: both-builds
 	@$(RUN_TESTS) system
+profile-test: both-builds build/plugins/profile.so
+	@$(RUN_TESTS) profile
+flush-test: host-programs both-builds
+	@$(RUN_TESTS) flushes
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 
@@ -250,26 +257,53 @@ fuzz: host-programs
 BENCH  ?=#                run only benchmarks whose name contains this
 RECORD ?= 0#              1: write what was measured into tests/bench/expected.json
 .PHONY: bench
-bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+bench: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
+
+# What is not exact, or no figure: harts that run at the same time, wall time, where the boot's instructions go.
+RUNS ?= 10#               of `make bench-wall`: runs of each system
+.PHONY: bench-flushes bench-wall bench-boot
+bench-flushes: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench)
+	@$(PYTHON) tests/bench/more.py flushes --build $(BUILD)
+bench-wall: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver wordcount) build/input.txt
+	@$(PYTHON) tests/bench/more.py wall --build $(BUILD) --runs $(RUNS)
+bench-boot: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench)
+	@$(PYTHON) tests/bench/boot.py --build $(BUILD) --mm '$(MM)'
+
+# Where they go: the same systems under a plug-in of QEMU's, which is a program of this machine.
+PROFILE_NEEDS := $(BUILD)/kernel.elf build/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+PICTURE_OF    := pf mmap munmap
+.PHONY: profile profile-picture profile-test
+build/plugins/%.so: platform/qemu-virt/%.c platform/qemu-virt/plugin.h
+	@mkdir -p $(@D)
+	@echo "  plug  $@"
+	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)
+profile: $(PROFILE_NEEDS)
+	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(BENCH)' --mm '$(MM)'
+profile-picture: $(PROFILE_NEEDS)
+	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(PICTURE_OF)' --quiet
+	@$(PYTHON) tests/bench/picture.py --out docs/profile.svg $(PICTURE_OF:%=$(BUILD)/bench/profile-%.json)
 
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench platform/qemu-virt))
+PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1
 CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds
+lint: both-builds build/plugins/profile.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
+	@                           for f in $(PLUGIN_C); do \
+	                                $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow $$f || exit 1; done
 	@echo "lint: clang-format"; clang-format --dry-run -Werror $(ALL_FORMATTED)
 	@echo "lint: cppcheck";     cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inline-suppr \
 	    --suppressions-list=platform/qemu-virt/cppcheck.txt --enable=warning,portability \
-	    -D__riscv=1 -DTENON_DEBUG=1 $(filter -I%,$(INCLUDES)) $(KERNEL_C) $(USER_C)
+	    -D__riscv=1 -DTENON_DEBUG=1 $(filter -I%,$(INCLUDES)) $(KERNEL_C) $(USER_C) $(PLUGIN_C)
 	@echo "lint: clean"
 format:
 	clang-format -i $(ALL_FORMATTED)

@@ -3,18 +3,6 @@
 #include "ipi.h"
 #include "sched.h"
 
-void endpoint_append(struct endpoint *e, struct tcb *t)
-{
-    t->next = NULL;
-    t->prev = e->last;
-    if (e->last)
-        e->last->next = t;
-    else
-        e->first = t;
-    e->last = t;
-    t->blocked_on = e;
-}
-
 void endpoint_unlink(struct endpoint *e, struct tcb *t)
 {
     if (t->prev)

@@ -19,7 +19,29 @@ struct endpoint {
 _Static_assert(sizeof(struct endpoint) == 1 << TN_ENDPOINT_BITS, "ABI");
 
 /* Queue operations; lock held. */
-void endpoint_append(struct endpoint *e, struct tcb *t);
+static inline void endpoint_append(struct endpoint *e, struct tcb *t)
+{
+    t->next = NULL;
+    t->prev = e->last;
+    if (unlikely(e->last != NULL))
+        e->last->next = t;
+    else
+        e->first = t;
+    e->last = t;
+    t->blocked_on = e;
+}
+/* `t` is e->first. */
+static inline void endpoint_take_first(struct endpoint *e, struct tcb *t)
+{
+    struct tcb *next = t->next;
+    e->first = next;
+    if (unlikely(next != NULL)) {
+        next->prev = NULL;
+        return;
+    }
+    e->last = NULL;
+    e->queue = QUEUE_EMPTY;
+}
 void endpoint_unlink(struct endpoint *e, struct tcb *t);
 
 /* Cancels a wait of `t`, a thread of this hart that is blocked on an endpoint. false: somebody has just taken it off (WAKING). */

@@ -6,12 +6,10 @@
  */
 #include "ipc.h"
 #include "cdt.h"
+#include "flushcheck.h"
 #include "gate.h"
 #include "sched.h"
 #include <tenon/fault.h>
-
-/* What a sender may set in an info word. */
-#define INFO_SENDER_MASK (~(TN_INFO_ERROR | 0xe00ull))
 
 /* ---- moving a message ---- */
 
@@ -54,7 +52,7 @@ static __attribute__((noinline)) uint64_t transfer_long(struct tcb *from, struct
 static inline void transfer(struct tcb *from, struct tcb *to, uint64_t badge, uint64_t info, bool pass_caps)
 {
     info &= INFO_SENDER_MASK;
-    if (unlikely((info & 0x1ff) > TN_MSG_REG_WORDS))
+    if (unlikely(info_is_long(info)))
         info = transfer_long(from, to, info, pass_caps);
     to->x[REG_A0] = badge;
     to->x[REG_A1] = info;
@@ -251,6 +249,7 @@ struct tcb *ipc_reply(struct tcb *t, struct reply *r, bool cspace_held)
     if (unlikely(!caller))
         return NULL;
     store_relaxed(&caller->state, THREAD_WAKING);
+    flushcheck_reply(caller);
     if (caller->fault_label != 0)
         answer_fault(t, caller);
     else

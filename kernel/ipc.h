@@ -8,6 +8,15 @@
 #include "reply.h"
 #include "tcb.h"
 
+/* What a sender may set in an info word. */
+#define INFO_SENDER_MASK (~(TN_INFO_ERROR | 0xe00ull))
+
+/* More words than the registers hold, or capabilities? */
+static inline bool info_is_long(uint64_t info)
+{
+    return (info & 0x1ff) > TN_MSG_REG_WORDS;
+}
+
 /* Outcomes of the steps of a system call. */
 enum ipc_outcome {
     IPC_DONE,         /* the thread has its result, or is blocked (hart->current is NULL) */

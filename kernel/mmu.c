@@ -20,6 +20,7 @@
 
 uint64_t kernel_satp;
 uint32_t mmu_levels;
+uint32_t mmu_user_bits;
 uint32_t mmu_asid_bits;
 
 static pte_t kroot_l3[TN_PT_ENTRIES] __attribute__((aligned(4096)));
@@ -41,6 +42,7 @@ static bool try_mode(uint32_t levels)
     tlb_flush_all();
     kernel_satp = value;
     mmu_levels = levels;
+    mmu_user_bits = TN_PAGE_BITS + 9 * levels - 1;
     return true;
 }
 
@@ -54,6 +56,15 @@ static uint32_t count_asid_bits(void)
     for (; asid != 0; asid >>= 1)
         bits++;
     return bits;
+}
+
+/* Debug builds: the boot argument asid-bits=N (one digit) makes ASIDs few, so that spaces without one occur in tests. */
+static uint32_t limited(uint32_t bits)
+{
+    size_t length = 0;
+    const char *limit = platform_bootarg("asid-bits", &length);
+    uint32_t n = limit && length == 1 ? (uint32_t)(*limit - '0') : bits;
+    return n < bits ? n : bits;
 }
 
 static bool holds_ram(uint64_t gib)
@@ -87,6 +98,8 @@ bool mmu_init(void)
         if ((wanted == NULL || asked) && try_mode(levels)) {
             mark_devices();
             mmu_asid_bits = count_asid_bits();
+            if (TENON_DEBUG)
+                mmu_asid_bits = limited(mmu_asid_bits);
             return true;
         }
     }

@@ -10,5 +10,5 @@ uint64_t shootdown_range(struct vspace *v, vaddr_t va, uint64_t pages, bool wait
 void shootdown_everything(void);
 /* fence.i on every hart; waits. */
 void shootdown_fence_i(void);
-/* Carries out one request on this hart. */
+/* Carries out one request on this hart. asid 0: everything. */
 void flush_local(struct flush_request r);

@@ -17,6 +17,7 @@
 #include "mmu.h"
 #include "platform.h"
 #include "sbi.h"
+#include "vspace.h"
 
 #define PATIENCE_SECONDS 10 /* without any new arrival */
 #define POLL_PER_SECOND 2000
@@ -58,6 +59,7 @@ static void start_all(uint64_t own_hartid)
     for (uint32_t i = 0; i < hart_count; i++) {
         struct hart *h = hart_at(i);
         h->index = i;
+        vspace_init_hart(h);
         h->hartid = platform.hartids[i];
         h->kernel_sp = (uint64_t)h->stack + KERNEL_STACK_BYTES;
         if (h->hartid == own_hartid) {

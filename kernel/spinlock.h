@@ -45,6 +45,14 @@ static inline void spin_lock(struct spinlock *lock, enum lock_rank rank)
     if (unlikely(exchange_acquire(&lock->held, 1) != 0)) /* pairs with: spin_unlock */
         spin_lock_contended(lock);
 }
+/* false: held by another hart. */
+static inline bool spin_try_lock(struct spinlock *lock, enum lock_rank rank)
+{
+    if (unlikely(exchange_acquire(&lock->held, 1) != 0)) /* pairs with: spin_unlock */
+        return false;
+    lockdep_acquire(rank);
+    return true;
+}
 static inline void spin_unlock(struct spinlock *lock, enum lock_rank rank)
 {
     lockdep_release(rank);

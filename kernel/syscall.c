@@ -1,6 +1,8 @@
 /* System calls. See syscall.h and tenon/syscall.h.
  *
- * A call's arguments stay in the thread's saved registers until it completes, and the pc is advanced at once: to start a call
+ * This is the way that knows all cases; the usual ones were done before (fastpath.h), and TN_SYS_HART in trap.S.
+ *
+ * A call's arguments stay in the thread's saved registers until it completes, and trap.S has advanced the pc: to start a call
  * again is to take the pc back. Capabilities are looked up without a lock; an operation that needs the CSpace lock looks up
  * again under it.
  */
@@ -67,7 +69,7 @@ static void restart(struct hart *h, struct tcb *t)
 static inline bool message_valid(const struct tcb *t)
 {
     uint64_t info = t->x[REG_A1];
-    if (likely((info & 0x1ff) <= TN_MSG_REG_WORDS))
+    if (likely(!info_is_long(info)))
         return true;
     return tn_info_words(info) <= TN_MSG_WORDS_MAX && load_relaxed(&t->buffer) != 0;
 }
@@ -201,7 +203,7 @@ static inline bool reply_part(struct tcb *t, struct tcb **caller)
     return valid;
 }
 
-static __attribute__((noinline)) void sys_reply_recv(struct hart *h, struct tcb *t)
+static void sys_reply_recv(struct hart *h, struct tcb *t)
 {
     struct tcb *caller;
     if (unlikely(!reply_part(t, &caller)))
@@ -233,7 +235,7 @@ static __attribute__((noinline)) void sys_reply_recv(struct hart *h, struct tcb 
     receive_from(h, t, true);
 }
 
-static __attribute__((noinline)) void sys_pt_write(struct tcb *t)
+static void sys_pt_write(struct tcb *t)
 {
     status_t status = ptwrite_batch(t);
     if (likely(status == TN_OK))
@@ -243,7 +245,7 @@ static __attribute__((noinline)) void sys_pt_write(struct tcb *t)
 }
 
 /* hop 7, then 8 and 9. */
-static __attribute__((noinline)) void sys_pt_reply_recv(struct hart *h, struct tcb *t)
+static void sys_pt_reply_recv(struct hart *h, struct tcb *t)
 {
     status_t status = ptwrite_batch(t);
     if (likely(status == TN_OK))
@@ -348,8 +350,7 @@ static status_t invoke(struct tcb *t, struct cap c, uint64_t label)
     }
 }
 
-/* The hot calls are functions of their own, to which syscall_dispatch jumps without a frame. */
-static __attribute__((noinline)) void sys_call(struct hart *h, struct tcb *t)
+static void sys_call(struct hart *h, struct tcb *t)
 {
     struct cap c = cspace_lookup(t->root, t->x[REG_A0]);
     enum tn_object type = cap_type(c);
@@ -402,9 +403,18 @@ static void sys_debug_put(struct tcb *t)
     tcb_set_info(t, 0);
 }
 
-static __attribute__((noinline)) void dispatch_others(struct hart *h, struct tcb *t, uint64_t number)
+void syscall_dispatch(struct hart *h, struct tcb *t)
 {
-    switch (number) {
+    switch (t->x[REG_A7]) {
+    case TN_SYS_CALL:
+        sys_call(h, t);
+        break;
+    case TN_SYS_REPLY_RECV:
+        sys_reply_recv(h, t);
+        break;
+    case TN_SYS_PT_REPLY_RECV:
+        sys_pt_reply_recv(h, t);
+        break;
     case TN_SYS_SEND:
         sys_send(h, t, SEND_BLOCK);
         break;
@@ -440,29 +450,6 @@ static __attribute__((noinline)) void dispatch_others(struct hart *h, struct tcb
         break;
     default:
         t->x[REG_PC] -= 4;
-        ipc_fault(h, t, TN_FAULT_UNKNOWN_SYSCALL, t->x[REG_PC], number, t->x[REG_A0], t->x[REG_A1]);
+        ipc_fault(h, t, TN_FAULT_UNKNOWN_SYSCALL, t->x[REG_PC], t->x[REG_A7], t->x[REG_A0], t->x[REG_A1]);
     }
-}
-
-void syscall_dispatch(struct hart *h, struct tcb *t)
-{
-    uint64_t number = t->x[REG_A7];
-    t->x[REG_PC] += 4;
-    if (likely(number == TN_SYS_CALL)) {
-        sys_call(h, t);
-        return;
-    }
-    if (likely(number == TN_SYS_PT_REPLY_RECV)) {
-        sys_pt_reply_recv(h, t);
-        return;
-    }
-    if (likely(number == TN_SYS_REPLY_RECV)) {
-        sys_reply_recv(h, t);
-        return;
-    }
-    if (likely(number == TN_SYS_HART)) {
-        t->x[REG_A0] = h->index;
-        return;
-    }
-    dispatch_others(h, t, number);
 }

@@ -9,19 +9,16 @@
         .balign 64
         .global trap_entry
 trap_entry:
-        /* hop 1, in three steps. 1. tp = the thread; its own tp goes to sscratch for a moment. */
+        /* hop 1, in four steps. 1. tp = the thread; its own tp goes to sscratch for a moment. */
         csrrw   tp, sscratch, tp
         beqz    tp, trap_from_kernel
+        sd      t0, 5*8(tp)
+        csrr    t0, scause
 
-        /* 2. Save x1..x31, and the pc. */
+        /* 2. Save what C may use, and the pc: behind the instruction for a system call, which loses t0..t6. */
         sd      ra, 1*8(tp)
         sd      sp, 2*8(tp)
-        sd      gp, 3*8(tp)
-        sd      t0, 5*8(tp)
-        sd      t1, 6*8(tp)
-        sd      t2, 7*8(tp)
-        sd      s0, 8*8(tp)
-        sd      s1, 9*8(tp)
+        addi    t0, t0, -CAUSE_ECALL_U
         sd      a0, 10*8(tp)
         sd      a1, 11*8(tp)
         sd      a2, 12*8(tp)
@@ -30,34 +27,79 @@ trap_entry:
         sd      a5, 15*8(tp)
         sd      a6, 16*8(tp)
         sd      a7, 17*8(tp)
-        sd      s2, 18*8(tp)
-        sd      s3, 19*8(tp)
-        sd      s4, 20*8(tp)
-        sd      s5, 21*8(tp)
-        sd      s6, 22*8(tp)
-        sd      s7, 23*8(tp)
-        sd      s8, 24*8(tp)
-        sd      s9, 25*8(tp)
-        sd      s10, 26*8(tp)
-        sd      s11, 27*8(tp)
+        bnez    t0, trap_other
+        csrrw   t0, sscratch, zero
+        csrr    t1, sepc
+        sd      t0, 4*8(tp)
+        addi    t1, t1, 4
+        sd      t1, 0*8(tp)
+
+        /* 3. On the hart's one stack, with tp = the hart: the fast paths (fastpath.h). They leave the kernel, or come back. */
+        ld      tp, TCB_HART(tp)
+        li      t0, SYS_CALL
+        ld      sp, HART_KERNEL_SP(tp)
+        bne     a7, t0, 1f
+        call    fast_call
+        j       trap_slow
+1:      li      t0, SYS_PT_REPLY_RECV
+        bne     a7, t0, 1f
+        call    fast_pt_reply_recv
+        j       trap_slow
+1:      li      t0, SYS_REPLY_RECV
+        bne     a7, t0, 1f
+        call    fast_reply_recv
+        j       trap_slow
+1:      beqz    a7, sys_hart
+        li      t0, SYS_PT_WRITE
+        bne     a7, t0, trap_slow
+        call    fast_pt_write
+        j       trap_slow
+
+trap_other:
+        sd      t1, 6*8(tp)
+        csrrw   t1, sscratch, zero
+        sd      t2, 7*8(tp)
+        csrr    t2, sepc
         sd      t3, 28*8(tp)
         sd      t4, 29*8(tp)
         sd      t5, 30*8(tp)
         sd      t6, 31*8(tp)
-        csrrw   t0, sscratch, zero
-        csrr    t1, sepc
-        sd      t0, 4*8(tp)
-        sd      t1, 0*8(tp)
-
-        /* 3. On the hart's one stack, with tp = the hart. s0 = 0 ends backtraces. */
-        mv      a0, tp
-        csrr    a1, scause
+        sd      t1, 4*8(tp)
+        sd      t2, 0*8(tp)
         ld      tp, TCB_HART(tp)
+        addi    a0, t0, CAUSE_ECALL_U
+        csrr    a1, stval
         ld      sp, HART_KERNEL_SP(tp)
+        addi    t0, t0, CAUSE_ECALL_U - CAUSE_LOAD_PAGE
+        andi    t0, t0, ~(CAUSE_LOAD_PAGE ^ CAUSE_STORE_PAGE)
+        bnez    t0, 1f
+        call    fast_page_fault
+        j       trap_slow
+1:      li      t0, CAUSE_BREAKPOINT
+        bne     a0, t0, trap_slow
+        call    fast_breakpoint
+
+        /* 4. All else: save the other registers too. s0 = 0 ends backtraces. */
+trap_slow:
+        ld      a0, HART_CURRENT(tp)
+        csrr    a1, scause
+        sd      gp, 3*8(a0)
+        sd      s0, 8*8(a0)
+        sd      s1, 9*8(a0)
+        sd      s2, 18*8(a0)
+        sd      s3, 19*8(a0)
+        sd      s4, 20*8(a0)
+        sd      s5, 21*8(a0)
+        sd      s6, 22*8(a0)
+        sd      s7, 23*8(a0)
+        sd      s8, 24*8(a0)
+        sd      s9, 25*8(a0)
+        sd      s10, 26*8(a0)
+        sd      s11, 27*8(a0)
         li      s0, 0
         call    trap_handle
 
-        /* 4. The current thread runs on, unless there is none or another should. */
+        /* The current thread runs on, unless there is none or another should. */
         ld      a0, HART_CURRENT(tp)
         lbu     t0, HART_RESCHED(tp)
         beqz    a0, 5f
@@ -65,43 +107,80 @@ trap_entry:
 5:      mv      a0, tp
         call    sched_choose
 
-        /* 5. a0 = the thread to run: hop 10 for the faulting thread, before it hop 5 for the worker. */
+        /* a0 = the thread to run, as it was saved: hop 10 for the faulting thread. */
         .global trap_return
 trap_return:
-        ld      t0, 0*8(a0)
-        csrw    sscratch, a0
+        mv      t6, a0
+        ld      a0, 10*8(t6)
+        ld      a1, 11*8(t6)
+        ld      a2, 12*8(t6)
+        ld      a3, 13*8(t6)
+        ld      a4, 14*8(t6)
+        ld      a5, 15*8(t6)
+
+        /* t6 = the thread to run, a0..a5 = its message: hop 5 for the worker. */
+        .global trap_return_message
+trap_return_message:
+        ld      t0, 0*8(t6)
+        csrw    sscratch, t6
         csrw    sepc, t0
-        ld      ra, 1*8(a0)
-        ld      sp, 2*8(a0)
-        ld      gp, 3*8(a0)
-        ld      tp, 4*8(a0)
-        ld      t0, 5*8(a0)
-        ld      t1, 6*8(a0)
-        ld      t2, 7*8(a0)
-        ld      s0, 8*8(a0)
-        ld      s1, 9*8(a0)
-        ld      a1, 11*8(a0)
-        ld      a2, 12*8(a0)
-        ld      a3, 13*8(a0)
-        ld      a4, 14*8(a0)
-        ld      a5, 15*8(a0)
-        ld      a6, 16*8(a0)
-        ld      a7, 17*8(a0)
-        ld      s2, 18*8(a0)
-        ld      s3, 19*8(a0)
-        ld      s4, 20*8(a0)
-        ld      s5, 21*8(a0)
-        ld      s6, 22*8(a0)
-        ld      s7, 23*8(a0)
-        ld      s8, 24*8(a0)
-        ld      s9, 25*8(a0)
-        ld      s10, 26*8(a0)
-        ld      s11, 27*8(a0)
-        ld      t3, 28*8(a0)
-        ld      t4, 29*8(a0)
-        ld      t5, 30*8(a0)
-        ld      t6, 31*8(a0)
-        ld      a0, 10*8(a0)
+        ld      ra, 1*8(t6)
+        ld      sp, 2*8(t6)
+        ld      gp, 3*8(t6)
+        ld      tp, 4*8(t6)
+        ld      t0, 5*8(t6)
+        ld      t1, 6*8(t6)
+        ld      t2, 7*8(t6)
+        ld      s0, 8*8(t6)
+        ld      s1, 9*8(t6)
+        ld      a6, 16*8(t6)
+        ld      a7, 17*8(t6)
+        ld      s2, 18*8(t6)
+        ld      s3, 19*8(t6)
+        ld      s4, 20*8(t6)
+        ld      s5, 21*8(t6)
+        ld      s6, 22*8(t6)
+        ld      s7, 23*8(t6)
+        ld      s8, 24*8(t6)
+        ld      s9, 25*8(t6)
+        ld      s10, 26*8(t6)
+        ld      s11, 27*8(t6)
+        ld      t3, 28*8(t6)
+        ld      t4, 29*8(t6)
+        ld      t5, 30*8(t6)
+        ld      t6, 31*8(t6)
+        sret
+
+        /* TN_SYS_HART, all of it. */
+sys_hart:
+        ld      t6, HART_CURRENT(tp)
+        lwu     t0, HART_INDEX(tp)
+        sd      t0, 10*8(t6)
+
+        /* t6 = the thread that called, which runs on: s0..s11 and gp are still its own. t0..t6 hold nothing of the kernel's. */
+        .global trap_return_same
+trap_return_same:
+        ld      t0, 0*8(t6)
+        csrw    sscratch, t6
+        csrw    sepc, t0
+        ld      ra, 1*8(t6)
+        ld      sp, 2*8(t6)
+        ld      tp, 4*8(t6)
+        ld      t0, 5*8(t6)
+        ld      t1, 6*8(t6)
+        ld      t2, 7*8(t6)
+        ld      a0, 10*8(t6)
+        ld      a1, 11*8(t6)
+        ld      a2, 12*8(t6)
+        ld      a3, 13*8(t6)
+        ld      a4, 14*8(t6)
+        ld      a5, 15*8(t6)
+        ld      a6, 16*8(t6)
+        ld      a7, 17*8(t6)
+        ld      t3, 28*8(t6)
+        ld      t4, 29*8(t6)
+        ld      t5, 30*8(t6)
+        ld      t6, 31*8(t6)
         sret
 
         /* A bug: save what there is below the stack pointer, and say so. sscratch held 0, tp is in it now. */

@@ -5,6 +5,8 @@
 #include "trap.h"
 #include "csr.h"
 #include "fence.h"
+#include "flushcheck.h"
+#include "flushsite.h"
 #include "fp.h"
 #include "invariants.h"
 #include "ipc.h"
@@ -45,7 +47,7 @@ void trap_poll_interrupts(struct hart *h)
 }
 
 /* hop 2. The entry became valid after this hart cached its absence: make it look again. All else goes to the handler. */
-static __attribute__((noinline)) void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
+static void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
 {
     uint64_t va = csr_read(stval);
     struct vspace *v = t->vspace;
@@ -53,13 +55,15 @@ static __attribute__((noinline)) void page_fault(struct hart *h, struct tcb *t, 
         hart_event("spurious fault", va, t->x[REG_PC]);
         if (load_relaxed(&v->satp) != h->satp)
             vspace_switch(h, v);
-        flush_local((struct flush_request){v->asid, {0}, 0}); /* all: an invalid link may have been cached too */
+        flushlog_saw_absence(v->asid);
+        if (!flush_left_out(FLUSH_ABSENCE))
+            flush_local((struct flush_request){v->asid, {0}, 0}); /* all: an invalid link may have been cached too */
         return;
     }
     ipc_fault(h, t, TN_FAULT_VM, t->x[REG_PC], va, scause == CAUSE_FETCH_PAGE, scause);
 }
 
-static __attribute__((noinline)) void exception(struct hart *h, struct tcb *t, uint64_t scause)
+static void exception(struct hart *h, struct tcb *t, uint64_t scause)
 {
     uint64_t stval = csr_read(stval);
     switch (scause) {
@@ -79,7 +83,7 @@ static __attribute__((noinline)) void exception(struct hart *h, struct tcb *t, u
     ipc_fault(h, t, TN_FAULT_USER_EXCEPTION, t->x[REG_PC], stval, 0, scause);
 }
 
-/* Sorts; each branch is a jump, since trap.S has saved everything and nothing here needs a frame. */
+/* Sorts what the fast paths left (fastpath.h). */
 void trap_handle(struct tcb *t, uint64_t scause)
 {
     struct hart *h = hart_self();

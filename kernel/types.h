@@ -28,14 +28,21 @@ static inline void *phys_to_virt(paddr_t p)
 {
     return (void *)(KERNEL_BASE + p.v);
 }
+/*@ assigns \nothing;
+    ensures (uint64_t)p >= KERNEL_BASE ==> \result.v == (uint64_t)p - KERNEL_BASE; */
 static inline paddr_t virt_to_phys(const void *p)
 {
     return (paddr_t){(uint64_t)p - KERNEL_BASE};
 }
+/*@ assigns \nothing;
+    ensures \result.v == p.v / 4096; */
 static inline pfn_t phys_to_pfn(paddr_t p)
 {
     return (pfn_t){p.v >> TN_PAGE_BITS};
 }
+/*@ requires n.v < 0x10000000000000;
+    assigns \nothing;
+    ensures \result.v == n.v * 4096; */
 static inline paddr_t pfn_to_phys(pfn_t n)
 {
     return (paddr_t){n.v << TN_PAGE_BITS};

@@ -5,6 +5,8 @@
  */
 #pragma once
 #include "cap.h"
+#include "csr.h"
+#include "flushcheck.h"
 #include "hart.h"
 
 struct vspace {
@@ -29,7 +31,25 @@ void vspace_root_removed(struct vspace *v);
 /* The object goes; returns its ASID once no hart can hold translations. */
 void vspace_finalise(struct vspace *v);
 
+/* Boot, for each hart: where a VSpace notes that the hart has it. */
+static inline void vspace_init_hart(struct hart *h)
+{
+    h->vspace_bit = 1ull << h->index % 64;
+    h->vspace_word = offsetof(struct vspace, harts) + h->index / 64 * sizeof(uint64_t);
+}
 /* Loads the space on this hart. */
 void vspace_switch(struct hart *h, struct vspace *v);
+/* Its two parts, where the hart has had the space before: nothing but satp is to be written. */
+static inline bool vspace_is_known(const struct hart *h, const struct vspace *v)
+{
+    const uint64_t *word = (const uint64_t *)((const char *)v + h->vspace_word);
+    return (load_relaxed(word) & h->vspace_bit) != 0 && v->asid != 0;
+}
+static inline void vspace_load(struct hart *h, uint64_t satp)
+{
+    flushlog_loads(h, satp);
+    h->satp = satp;
+    csr_write(satp, satp);
+}
 
 status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label);

@@ -69,7 +69,11 @@ bool fault_serve(uint64_t badge, tn_info_t info, uint64_t pc, uint64_t address, 
     (void)fetch;
     if (__builtin_expect(c != NULL && right != 0, 1)) {
         ct_worker_begin(&w->ct);
-        status = ct_fault(&w->ct, c->space, (vaddr_t){address}, right, CT_RIDE, NULL);
+        if (__builtin_expect(!w->ct.around, 1)) {
+            status = ct_fault(&w->ct, c->space, (vaddr_t){address}, right, CT_RIDE, NULL);
+        } else {
+            status = ct_fault_around(&w->ct, c->space, (vaddr_t){address}, right, NULL);
+        }
         ct_worker_end(&w->ct);
     }
     client_leave(w);

@@ -8,6 +8,7 @@
 #include "hold.h"
 #include "linux_errno.h"
 #include "mmargs.h"
+#include "process.h"
 #include "stat.h"
 #include "threads.h"
 
@@ -50,6 +51,8 @@ static void serve_stat(struct worker *w, struct client *c, const struct tn_msg *
     uint64_t counter[MM_COUNTERS];
 
     ct_space_stat(c->space, counter);
+    counter[MM_OBJECT_BYTES] = process_object_bytes(c);
+    counter[MM_SERVER_BYTES] = process_server_bytes(c);
     answer_counters(w, counter, m->mr[0], a);
 }
 

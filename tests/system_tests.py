@@ -9,6 +9,7 @@ Keys of the first line; those with several values are run in every combination:
     harts (4)   mmu (the widest)   mm, flush (as the description says)   build (release, and its first combination in debug)
     expect      passed: status 0 and the line 'tenon: passed';  failed: any other status, no such line
     limit (60)  seconds until it is a hang      mem (512M)      init (init)
+    rules       server (also: kernel): in the debug build the kernel also judges the memory server's flushes
     check       wordcount: totals and most frequent words must equal what standard tools count in the input
 """
 
@@ -22,7 +23,7 @@ import machine
 
 INPUT = "build/input.txt"
 DEFAULTS = {"harts": ["4"], "mmu": [""], "mm": [""], "flush": [""], "build": [], "expect": ["passed"], "limit": ["60"],
-            "mem": ["512M"], "init": ["init"], "check": []}
+            "mem": ["512M"], "init": ["init"], "check": [], "rules": ["server"]}
 # A kernel panic fails every test, also one that expects a failure.
 ALWAYS_FORBIDDEN = [r"(?i)\bpanic\b"]
 
@@ -65,6 +66,8 @@ class Run:
         """Runs it: (failures, lines of the console, seconds)."""
         test = self.test
         bootargs = [f"{name}={value}" for name, value in self.settings] + [f"seed={seed}"]
+        if self.build == "debug" and test.keys["rules"] == ["server"]:
+            bootargs.append("flush-rules=server")
         if test.keys["init"] != ["init"]:
             bootargs.append("init=" + test.keys["init"][0])
         system = machine.System("-".join([test.name, self.harts, *(value for _, value in self.settings)]), builds[self.build],

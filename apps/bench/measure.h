@@ -30,14 +30,15 @@ struct measure {
 /* Finds what two readings count with nothing between them, and prints it. Call once, before everything else. */
 void measure_calibrate(void);
 
-/* One sample: the readings before and after the operation. Past MEASURE_SAMPLES_MAX the sample is dropped. */
-void measure_add(struct measure *m, uint64_t before, uint64_t after);
+/* One sample: the readings before and after the operation, which must be the last two. Past MEASURE_SAMPLES_MAX the sample
+ * is dropped. `make profile` sees this call, and that of measure_print(), so they are calls everywhere. */
+void measure_add(struct measure *m, uint64_t before, uint64_t after) __attribute__((noinline));
 
 /* Sorts the samples. 0 without samples. */
 uint64_t measure_median(struct measure *m);
 
 /* Prints the figure; a sample was `operations` operations. */
-void measure_print(struct measure *m, const char *name, unsigned operations);
+void measure_print(struct measure *m, const char *name, unsigned operations) __attribute__((noinline));
 
 /* The controls that need no system: an empty loop must count 0, a loop of known length its length. Prints both figures;
  * false: one of them is wrong. */

@@ -16,8 +16,12 @@ typedef uint64_t __attribute__((may_alias)) shape_word;
 _Static_assert(offsetof(struct tn_pt_run, first) == 16 && offsetof(struct tn_pt_run, page) == 24, "shape is one word");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "shape");
 
-ct_inline struct shape run_shape(unsigned first, unsigned count, unsigned op, unsigned rights, unsigned soft,
-                                 unsigned flags)
+/*@ requires first < 0x10000 && count < 0x10000 && op < 256 && rights < 256 && soft < 256 && flags < 256;
+    assigns \nothing;
+    ensures \result.v == first + count * 0x10000 + op * 0x100000000 + rights * 0x10000000000 + soft * 0x1000000000000 +
+                         flags * 0x100000000000000; */
+static inline struct shape run_shape(unsigned first, unsigned count, unsigned op, unsigned rights, unsigned soft,
+                                     unsigned flags)
 {
     return (struct shape){first | (uint64_t)count << 16 |
                           (uint64_t)(op | rights << 8 | soft << 16 | flags << 24) << 32};

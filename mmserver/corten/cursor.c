@@ -75,7 +75,7 @@ void ct_cursor_flush_for(struct ct_cursor *c, uint64_t word)
     if (!own && !(stamp && ct_stamp_pending(c->space, stamp >> WORD_STAMP_SHIFT)))
         return;
     batch_settle(c);
-    ct_space_flush(c->worker, c->space);
+    ct_space_flush(c->worker, c->space, CT_FLUSH_REMAP);
     if (ct_config.flush == CT_FLUSH_NOW)
         ct_limbo_release_all(c->worker);
     c->cleared = false; /* all that was cleared up to here is flushed */
@@ -91,9 +91,9 @@ static void flush_at_end(struct ct_cursor *c)
     struct ct_space *s = c->space;
     bool raced = c->stamp && generation_now(s) != c->generation; /* flush.h, 2. */
     if (raced || c->flush_high == ~0ull) {
-        ct_space_flush(w, s);
+        ct_space_flush(w, s, raced ? CT_FLUSH_RACED : CT_FLUSH_END_ALL);
     } else if (c->flush_high) {
-        ct_space_flush_pages(w, s, c->flush_low, (c->flush_high - c->flush_low) >> TN_PAGE_BITS);
+        ct_space_flush_pages(w, s, CT_FLUSH_END_RANGE, c->flush_low, (c->flush_high - c->flush_low) >> TN_PAGE_BITS);
     }
     if (ct_config.flush == CT_FLUSH_NOW)
         ct_limbo_release_all(w);

@@ -9,6 +9,7 @@
  * Where the leaf table is there and free and the write may ride (ride.h), which is nearly always, this is done without a
  * cursor (leaf.h): fault_by(). Otherwise fault_generally() goes on with what was had so far, frame and lock.
  */
+#include <corten/around.h>
 #include <corten/batch.h>
 #include <corten/cursor_in.h>
 #include <corten/flush.h>
@@ -44,13 +45,12 @@ static enum ct_status fill_page(struct ct_cursor *c, paddr_t table, unsigned lev
         }
     }
     cursor_before_map(c, word);
-    ct_batch_map(c, table, va_index(c->at, 0), port_frame_cap(frame), port_frame_page(frame), word_rights(word), 0);
-    space_took_frame(c->space, c->share);
+    ct_around_map(c, table, word, frame);
     return CT_OK;
 }
 
 /* Steps 3 to 5 in general. The range of c is locked. */
-static ct_cold enum ct_status serve(struct ct_cursor *c, paddr_t frame, unsigned rights, struct ct_page *page)
+enum ct_status ct_fault_serve(struct ct_cursor *c, paddr_t frame, unsigned rights, struct ct_page *page)
 {
     paddr_t table;
     unsigned level = ct_cursor_walk(c, c->at, &table);
@@ -129,7 +129,7 @@ static ct_cold enum ct_status fault_generally(struct ct_worker *w, struct ct_spa
         if (fault_rides(w, s, share, &leaf, rights, frame))
             return unlock_with_frame(w, s, share, &leaf, ct_config.protocol);
     }
-    return serve(&c, frame, rights, page);
+    return ct_fault_serve(&c, frame, rights, page);
 }
 
 /* Step 1 where the stock is not empty. */

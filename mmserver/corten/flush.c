@@ -4,11 +4,11 @@
 
 #define RANGE_FLUSH_MAX 64 /* pages; more: everything */
 
-void ct_space_flush(struct ct_worker *w, struct ct_space *s)
+void ct_space_flush_now(struct ct_worker *w, struct ct_space *s)
 {
     uint64_t n = atomic_add_seqcst(&s->started, 1); /* pairs with: generation_now */
     atomic_fence_full();
-    unsigned remote = port_flush(w->index, s->handle, (vaddr_t){0}, 0);
+    unsigned remote = ct_flush_left_out(w->flush_site) ? 0 : port_flush(w->index, s->handle, (vaddr_t){0}, 0);
     uint64_t done = atomic_load_relaxed(&s->done);
     while (done < n + 1 && !atomic_cas_release(&s->done, &done, n + 1)) /* pairs with: generation_is_done */
         ;
@@ -16,12 +16,14 @@ void ct_space_flush(struct ct_worker *w, struct ct_space *s)
     share_count(ct_share_of(s, w), MM_REMOTE_FLUSHES, remote);
 }
 
-void ct_space_flush_pages(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64_t pages)
+void ct_space_flush_pages(struct ct_worker *w, struct ct_space *s, enum ct_flush_site site, uint64_t va, uint64_t pages)
 {
     if (pages > RANGE_FLUSH_MAX) {
-        ct_space_flush(w, s);
+        ct_space_flush(w, s, site == CT_FLUSH_END_RANGE ? CT_FLUSH_END_MANY : site);
         return;
     }
+    if (ct_flush_left_out(site))
+        return;
     unsigned remote = port_flush(w->index, s->handle, (vaddr_t){va}, pages);
     share_count(ct_share_of(s, w), MM_FLUSHES, 1);
     share_count(ct_share_of(s, w), MM_REMOTE_FLUSHES, remote);
@@ -46,7 +48,7 @@ bool ct_limbo_reclaim(struct ct_worker *w)
         return false;
     struct ct_limbo_frame *oldest = &w->limbo[w->limbo_first];
     if (!generation_is_done(oldest->space, oldest->generation))
-        ct_space_flush(w, oldest->space);
+        ct_space_flush(w, oldest->space, CT_FLUSH_LIMBO);
     while (w->limbo_count) {
         oldest = &w->limbo[w->limbo_first];
         if (!generation_is_done(oldest->space, oldest->generation))

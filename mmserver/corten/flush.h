@@ -26,13 +26,20 @@
  */
 #pragma once
 #include <corten/cursor.h>
+#include <corten/flushsite.h>
 #include <corten/table.h>
 
 /* Flush the whole space on all harts; returns when done. May be called with table locks held. */
-void ct_space_flush(struct ct_worker *w, struct ct_space *s);
+void ct_space_flush_now(struct ct_worker *w, struct ct_space *s);
+static inline void ct_space_flush(struct ct_worker *w, struct ct_space *s, enum ct_flush_site site)
+{
+    ct_flush_asked_by(&w->flush_site, site);
+    ct_space_flush_now(w, s);
+}
 
 /* Flush these pages on all harts, or everything if they are many. */
-void ct_space_flush_pages(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64_t pages);
+void ct_space_flush_pages(struct ct_worker *w, struct ct_space *s, enum ct_flush_site site, uint64_t va,
+                          uint64_t pages);
 
 /* Whether an entry with this stamp may still be in a TLB. */
 static inline bool ct_stamp_pending(const struct ct_space *s, unsigned stamp)

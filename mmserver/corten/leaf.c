@@ -37,7 +37,7 @@ enum ct_status ct_leaf_protect_losing(struct ct_worker *w, struct ct_space *s, p
     share_count(share, MM_PT_WRITES, pages);
     share_count(share, MM_PT_BATCHES, 1);
     share_count(share, MM_TRANSACTIONS, 1);
-    ct_space_flush_pages(w, s, low, pages);
+    ct_space_flush_pages(w, s, CT_FLUSH_LEAF, low, pages);
     cover_unlock(w, table);
     return CT_OK;
 }

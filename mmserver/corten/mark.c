@@ -100,7 +100,7 @@ void ct_table_strip(struct ct_cursor *c, paddr_t table)
 void ct_table_unlink(struct ct_cursor *c, paddr_t parent, unsigned index, paddr_t child)
 {
     ct_cursor_clears(c);
-    if (ct_config.flush == CT_FLUSH_NOW)
+    if (ct_config.flush == CT_FLUSH_NOW && !ct_flush_left_out(CT_FLUSH_UNLINKED))
         ct_cursor_flush_range(c, 0, ~0ull); /* a flush of addresses alone would leave cached links */
     ct_batch_clear(c, parent, index, 1, false);
     ct_table_strip(c, child);
@@ -118,7 +118,7 @@ static void mark_leaves(struct ct_cursor *c, paddr_t table, uint64_t low, uint64
         if (pte_read(table, i) & TN_PTE_V) {
             ct_cursor_clears(c);
             clear_run_add(c, table, &run, i);
-            if (ct_config.flush == CT_FLUSH_NOW)
+            if (ct_config.flush == CT_FLUSH_NOW && !ct_flush_left_out(CT_FLUSH_UNMAPPED))
                 ct_cursor_flush_range(c, base + ((uint64_t)i << TN_PAGE_BITS), base + ((i + 1ull) << TN_PAGE_BITS));
             old = c->stamp;
         } else if (ct_unlikely(word_kind(old) == CT_HELD)) {

@@ -42,6 +42,8 @@ static inline tn_cptr_t port_frame_cap(paddr_t frame)
 {
     return port_layout.chunk_cap[(frame.v >> PORT_CHUNK_BITS) - port_layout.chunk_first];
 }
+/*@ assigns \nothing;
+    ensures \result == frame.v / 4096 % 512; */
 static inline uint64_t port_frame_page(paddr_t frame)
 {
     return frame.v >> TN_PAGE_BITS & ((1u << (PORT_CHUNK_BITS - TN_PAGE_BITS)) - 1);

@@ -145,7 +145,7 @@ static unsigned protect_run(struct protect *p, const struct part *part, unsigned
     uint64_t page;
     tn_cptr_t cap = gains ? leaf_cap(pte, borrowed, p->rights, &page) : 0;
     ct_batch_protect(p->c, part->table, i, end - i, cap, p->rights, borrowed ? PTE_SOFT_BORROWED : 0);
-    if (has & ~p->rights)
+    if ((has & ~p->rights) && !ct_flush_left_out(CT_FLUSH_WEAKENED))
         ct_cursor_flush_range(p->c, part->base + ((uint64_t)i << TN_PAGE_BITS),
                               part->base + ((uint64_t)end << TN_PAGE_BITS));
     return end;
@@ -193,7 +193,8 @@ static void hold_leaves(struct protect *p, const struct part *part)
         if (pte & TN_PTE_V) {
             uint64_t va = part->base + ((uint64_t)i << TN_PAGE_BITS);
             word_write(p->c, d, i, word_held(pte));
-            ct_cursor_flush_range(p->c, va, va + TN_PAGE_BYTES);
+            if (!ct_flush_left_out(CT_FLUSH_HELD))
+                ct_cursor_flush_range(p->c, va, va + TN_PAGE_BYTES);
             continue;
         }
         if (i > run_first)

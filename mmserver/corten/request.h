@@ -16,6 +16,11 @@ enum ct_flags {
 enum ct_status ct_fault(struct ct_worker *w, struct ct_space *s, vaddr_t va, unsigned rights, unsigned flags,
                         struct ct_page *page) CT_MUST_CHECK;
 
+/* The same where ct_config.around_pages is more than 1: pages beside it in its aligned group of so many, which are alike
+ * and not there yet, come with it (around.c). Never rides. */
+enum ct_status ct_fault_around(struct ct_worker *w, struct ct_space *s, vaddr_t va, unsigned rights,
+                               struct ct_page *page) CT_MUST_CHECK;
+
 /* Map bytes (rounded up to pages) with status `word` at `hint`. Without CT_FIXED or CT_NO_REPLACE the hint is used
  * where it is not 0 and free, any other free range otherwise. *out: where. CT_RANGE: bytes 0 or too many, or a fixed
  * address that is misaligned or not all user's. CT_EXISTS, CT_NO_ROOM, CT_NO_MEMORY, CT_QUOTA. */

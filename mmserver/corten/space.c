@@ -93,7 +93,7 @@ enum ct_status ct_space_destroy(struct ct_worker *w, struct ct_space *s)
     ct_cursor_commit(&c);
     if (more)
         return CT_MORE;
-    ct_space_flush(w, s); /* after this, nothing in any worker's limbo waits for this space */
+    ct_space_flush(w, s, CT_FLUSH_DESTROY); /* after this, nothing in any worker's limbo waits for this space */
     return CT_OK;
 }
 

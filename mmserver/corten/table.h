@@ -50,29 +50,42 @@ _Static_assert(sizeof(struct ct_desc) == CT_LINE, "one line a table");
 #define PTE_SOFT_BORROWED 1u
 #define PTE_BORROWED ((uint64_t)PTE_SOFT_BORROWED << TN_PTE_SOFT_SHIFT)
 
+/*@ assigns \nothing;
+    ensures \result == word % 16; */
 static inline enum ct_kind word_kind(uint64_t word)
 {
     return (enum ct_kind)(word & WORD_KIND_MASK);
 }
+/*@ assigns \nothing;
+    ensures \result == word / 16 % 8; */
 static inline unsigned word_rights(uint64_t word)
 {
     return word >> CT_WORD_RIGHTS_SHIFT & 7;
 }
+/*@ requires rights <= 7;
+    assigns \nothing;
+    ensures \result == word / 128 * 128 + rights * 16 + word % 16; */
 static inline uint64_t word_with_rights(uint64_t word, unsigned rights)
 {
     return (word & ~WORD_RIGHTS_MASK) | (uint64_t)rights << CT_WORD_RIGHTS_SHIFT;
 }
 /* Alike but for the stamp. */
+/*@ assigns \nothing;
+    ensures \result <==> a % 0x40000000000000 == b % 0x40000000000000; */
 static inline bool word_same(uint64_t a, uint64_t b)
 {
     return ((a ^ b) & ~WORD_STAMP_MASK) == 0;
 }
+/*@ assigns \nothing;
+    ensures \result == CT_HELD + (pte / 256 % 2) * WORD_BORROWED + pte / 1024 % 0x100000000000 * 1024; */
 static inline uint64_t word_held(uint64_t pte)
 {
     return CT_HELD | (pte & TN_PTE_PPN_MASK) | ((pte & PTE_BORROWED) ? WORD_BORROWED : 0);
 }
 
 /* TN_READ, TN_WRITE, TN_EXEC are the entry's R, W, X one bit lower. */
+/*@ assigns \nothing;
+    ensures \result == pte / 2 % 8; */
 static inline unsigned pte_rights(uint64_t pte)
 {
     return pte >> 1 & 7;
@@ -82,10 +95,20 @@ _Static_assert(TN_PTE_R >> 1 == TN_READ && TN_PTE_W >> 1 == TN_WRITE && TN_PTE_X
 #define CT_LEAF_BYTES (TN_PAGE_BYTES * TN_PT_ENTRIES) /* what a table of level 0 maps */
 
 /* An entry of level n maps 2^(12 + 9n) bytes. */
+/*@ requires level <= 5;
+    assigns \nothing;
+    ensures \result == 12 + 9 * level; */
 static inline unsigned level_shift(unsigned level)
 {
     return TN_PAGE_BITS + 9 * level;
 }
+/*@ requires level <= 4;
+    assigns \nothing;
+    ensures level == 0 ==> \result == va / 0x1000 % 512;
+    ensures level == 1 ==> \result == va / 0x200000 % 512;
+    ensures level == 2 ==> \result == va / 0x40000000 % 512;
+    ensures level == 3 ==> \result == va / 0x8000000000 % 512;
+    ensures level == 4 ==> \result == va / 0x1000000000000 % 512; */
 static inline unsigned va_index(uint64_t va, unsigned level)
 {
     return va >> level_shift(level) & (TN_PT_ENTRIES - 1);
@@ -102,6 +125,8 @@ static inline uint64_t pte_read_acquire(paddr_t table, unsigned i)
 {
     return atomic_load_acquire(&port_view(table)[i]);
 }
+/*@ assigns \nothing;
+    ensures \result.v == pte / 1024 % 0x100000000000 * 4096; */
 static inline paddr_t pte_table(uint64_t pte)
 {
     return (paddr_t){tn_pte_paddr(pte)};

@@ -49,15 +49,22 @@ typedef struct {
 
 #define CT_WORD_RIGHTS_SHIFT 4
 
+/*@ assigns \nothing;
+    ensures \result.v == CT_NONE; */
 static inline ct_word_t ct_none(void)
 {
     return (ct_word_t){CT_NONE};
 }
 /* rights: TN_READ | TN_WRITE | TN_EXEC; 0 = reserved without access. Write needs read. */
+/*@ requires rights <= 7;
+    assigns \nothing;
+    ensures \result.v == CT_ANON + rights * 16; */
 static inline ct_word_t ct_anon(unsigned rights)
 {
     return (ct_word_t){CT_ANON | (uint64_t)rights << CT_WORD_RIGHTS_SHIFT};
 }
+/*@ assigns \nothing;
+    ensures \result.v == CT_GUARD; */
 static inline ct_word_t ct_guard(void)
 {
     return (ct_word_t){CT_GUARD};

@@ -19,6 +19,7 @@ void ct_worker_init(struct ct_worker *w, unsigned index, struct tn_pt_batch *bat
         port_panic("corten: bad worker index or batch size", index < ct_config.workers ? batch_bytes : index);
     *w = (struct ct_worker){.index = index, .batch = batch, .batch_words = batch_bytes / 8};
     w->words_used = CT_BATCH_WORDS_FIRST;
+    w->around = ct_config.around_pages > 1;
     batch->runs = 0;
     w->share_offset = (uint32_t)(offsetof(struct ct_space, share) + index * sizeof(struct ct_share));
     ct_range_init(w);

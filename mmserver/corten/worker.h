@@ -13,6 +13,7 @@
 #pragma once
 #include <corten/atomic.h>
 #include <corten/config.h>
+#include <corten/flushsite.h>
 #include <corten/port.h>
 #include <tenon/mm_protocol.h>
 
@@ -54,6 +55,7 @@ struct ct_worker {
     uint32_t batch_words;  /* size of the batch in words */
     uint32_t words_used;   /* words of it used by lists and old values */
     bool writes_old;       /* a run of the batch asks for old values */
+    bool around;           /* ct_config.around_pages > 1: the server calls ct_fault_around() */
     paddr_t ride;          /* table with a pending run that rides on the reply (ride.h); 0: none */
     paddr_t ride_frame;    /* MAP: what it maps */
     uint32_t ride_cleared; /* CLEAR: so many of the newest frames in limbo do not have their flush number yet */
@@ -74,6 +76,7 @@ struct ct_worker {
     uint64_t tables[CT_LEVELS_MAX][CT_STOCK_TABLES];
     struct ct_limbo_frame limbo[CT_LIMBO_FRAMES];
     uint64_t seal[CT_WORKERS_MAX]; /* every worker's epoch when limbo_sealed was sealed */
+    enum ct_flush_site flush_site; /* who asked for the last flush; debug builds */
 };
 
 /* Before the worker's first request, by any thread. `batch` has batch_bytes (at least CT_BATCH_BYTES_MIN) and is where

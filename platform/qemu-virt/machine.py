@@ -31,6 +31,7 @@ class System:
         self.files = dict(files or {})  # name in the initrd -> path, or bytes
         self.limit_s = limit_s
         self.accel = ["-accel", "tcg,thread=multi"]
+        self.extra = []  # further options for QEMU
         self.kernel = os.path.join(build, "kernel.elf")
         self.work = os.path.join(build, "run", name)
 
@@ -165,7 +166,7 @@ def run(system, echo):
     qemu = None
     try:
         start = time.monotonic()
-        qemu = subprocess.Popen(command(system, monitor), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        qemu = subprocess.Popen(command(system, monitor, system.extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
         lines, hang = read_console(qemu, start + system.limit_s, echo)
         if hang:

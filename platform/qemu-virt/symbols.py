@@ -29,14 +29,14 @@ class Table:
         return f"{address:#x}" + (f" ({' or '.join(names)})" if names else "")
 
 
-def read_symbols(path):
-    """Sorted addresses and their names; empty if the file is not there."""
+def read_symbols(path, kinds="tTwW"):
+    """Sorted addresses and their names, of functions unless `kinds` (letters of nm) says more; empty if there is no file."""
     try:
         output = subprocess.run([NM, "-n", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     except FileNotFoundError:
         output = ""
     rows = [line.split() for line in output.splitlines()]
-    rows = [(int(row[0], 16), row[2]) for row in rows if len(row) == 3 and row[1] in "tTwW" and row[2][0] not in ".$"]
+    rows = [(int(row[0], 16), row[2]) for row in rows if len(row) == 3 and row[1] in kinds and row[2][0] not in ".$"]
     return [row[0] for row in rows], [row[1] for row in rows]
 
 

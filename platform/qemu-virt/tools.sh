@@ -4,7 +4,7 @@
 #     tools.sh check JOB      says on stderr what is missing; status 1 if anything is
 #     tools.sh install JOB    says what is missing, then installs it (apt-get, through sudo if not root)
 #
-# JOB: build, run, test, lint, debug.
+# JOB: build, run, test, lint, debug, plugin.
 set -u
 
 # Each line: jobs that need it | Debian package | what must exist (command, or file with a slash) | lowest version
@@ -18,8 +18,8 @@ run test debug|device-tree-compiler|dtc|1.6
 run test debug|cpio|cpio|2.12
 run test debug|python3|/usr/bin/python3|3.9
 debug|gdb-multiarch|gdb-multiarch|12
-test|gcc|gcc|12
-test|libc6-dev|/usr/include/stdio.h|
+test lint plugin|gcc|gcc|12
+test lint plugin|libc6-dev|/usr/include/stdio.h|
 test|libcmocka-dev|/usr/include/cmocka.h|
 test|libfdt-dev|/usr/include/libfdt.h|
 test lint|clang-19|clang-19|19
@@ -94,5 +94,5 @@ install() {
 case "${1-} ${2-}" in
     "check "?*) check "$2" ;;
     "install "?*) install "$2" ;;
-    *) echo "usage: $0 check|install build|run|test|lint|debug" >&2; exit 2 ;;
+    *) echo "usage: $0 check|install build|run|test|lint|debug|plugin" >&2; exit 2 ;;
 esac

@@ -110,7 +110,7 @@ static void a_flush_is_not_forgotten_in_larger_marks(void **state)
  * entry is really cleared, does not count for it. */
 static void flush_by_another(void)
 {
-    ct_space_flush(port_worker(1), space);
+    ct_space_flush_now(port_worker(1), space);
 }
 
 static void a_flush_that_came_too_early_does_not_count(void **state)

@@ -30,7 +30,7 @@ static inline void kt_ecall(uint64_t number, struct kt_msg *m, tn_cptr_t reply)
     __asm__ volatile("ecall"
                      : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7)
                      :
-                     : "memory");
+                     : "memory", "t0", "t1", "t2", "t3", "t4", "t5", "t6");
     m->badge = a0;
     m->info = a1;
     m->mr[0] = a2;

@@ -64,14 +64,20 @@ struct tn_pt_batch {
 #define TN_PTE_PPN_MASK 0x003ffffffffffc00ull
 #define TN_PTE_RWX (TN_PTE_R | TN_PTE_W | TN_PTE_X)
 
+/*@ assigns \nothing;
+    ensures \result == pte / 1024 % 0x100000000000 * 4096; */
 static inline uint64_t tn_pte_paddr(uint64_t pte)
 {
     return (pte & TN_PTE_PPN_MASK) << 2;
 }
+/*@ assigns \nothing;
+    ensures \result <==> pte % 2 == 1 && pte / 2 % 8 != 0; */
 static inline int tn_pte_is_leaf(uint64_t pte)
 {
     return (pte & TN_PTE_V) && (pte & TN_PTE_RWX);
 }
+/*@ assigns \nothing;
+    ensures \result <==> pte % 2 == 1 && pte / 2 % 8 == 0; */
 static inline int tn_pte_is_link(uint64_t pte)
 {
     return (pte & (TN_PTE_V | TN_PTE_RWX)) == TN_PTE_V;

@@ -9,7 +9,8 @@
  *     a2..a5   message words 0..3 (MR0..MR3)               message words 0..3
  *     a6       reply capability pointer (Recv forms)       unchanged
  *
- * Every other register is preserved. Words past MR3 travel in the IPC buffer.
+ * t0..t6 are lost, as in a function call: they come back with values that the thread had at some time before. Every other
+ * register is preserved. Words past MR3 travel in the IPC buffer.
  * A capability pointer of 0 names nothing.
  */
 #pragma once

@@ -28,7 +28,7 @@ TN_INLINE struct tn_msg tn_syscall(uint64_t number, uint64_t cap, tn_info_t info
     register uint64_t a7 __asm__("a7") = number;
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5)
                      : "r"(a6), "r"(a7)
-                     : "memory");
+                     : "memory", "t0", "t1", "t2", "t3", "t4", "t5", "t6");
     return (struct tn_msg){ .badge = a0, .info = a1, .mr = { a2, a3, a4, a5 } };
 }
 

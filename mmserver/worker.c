@@ -8,6 +8,7 @@
 #include "ending.h"
 #include "fault.h"
 #include "frames.h"
+#include "ordinary.h"
 #include "panic.h"
 #include "request.h"
 #include "selfmap.h"
@@ -197,14 +198,14 @@ _Noreturn void worker_main(struct worker *w)
         if (__builtin_expect(w->jobs != NULL, 0)) {
             value = REQUEST_IS_SPECIAL;
         } else if (badge & BADGE_FAULT) {
-            value = fault_serve(badge, info, m0, m1, m2, m3, w) ? 0 : REQUEST_IS_SPECIAL;
+            value = fault_serve(w, badge, info, m1, m3) ? 0 : REQUEST_IS_SPECIAL;
             answered = tn_info(0, 0, 0);
         } else if (info == tn_info(MM_MAP, 0, 4)) {
-            value = request_map(badge, info, m0, m1, m2, m3, w);
+            value = request_map(w, badge, m0, m1, m2, m3);
         } else if (info == tn_info(MM_UNMAP, 0, 2)) {
-            value = request_unmap(badge, info, m0, m1, m2, m3, w);
+            value = request_unmap(w, badge, m0, m1);
         } else if (info == tn_info(MM_PROTECT, 0, 3)) {
-            value = request_protect(badge, info, m0, m1, m2, m3, w);
+            value = request_protect(w, badge, m0, m1, m2);
         } else {
             value = REQUEST_IS_SPECIAL;
         }

@@ -161,6 +161,9 @@ ct_inline bool leaf_unmap(struct ct_worker *w, struct ct_space *s, struct ct_sha
     share_add(&share->frames, -(int64_t)leaf->count);
     atomic_add_relaxed(&share->credit, (int64_t)leaf->count);
     ride_start(w, s, share, leaf->table, leaf->d, run_shape(leaf->first, leaf->count, TN_PT_CLEAR, 0, 0, 0), 0, 0);
+    w->batch->run[0].flags =
+        TN_PT_OLD; /* the pages are given up: an account of who may still reach them wants to know */
+    w->batch->run[0].out = CT_BATCH_WORDS_FIRST;
     return true;
 }
 

@@ -138,7 +138,7 @@ static void an_earlier_flush_does_not_count(void **state)
         assert_int_equal(unmap_riding(w, BASE + KIB4, KIB4), CT_OK);
         assert_true(ct_worker_rides(w));
         ct_worker_begin(other);
-        ct_space_flush(other, space);
+        ct_space_flush(other, space, CT_FLUSH_REMAP);
         ct_worker_end(other);
         port_reply(w); /* now the entry is cleared, and some TLB may still have it */
         struct ct_worker *next = round == 0 ? w : other;

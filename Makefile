@@ -20,6 +20,7 @@ TEST    ?=#               run only tests whose name contains this
 SEED    ?= 1#             seed of all tests that are random
 V       ?= 0#             1: print every command
 SECONDS ?= 60#            how long `make fuzz` runs each fuzzer
+FULL    ?= 0#             1: `make model` runs the larger models too
 
 Q     := $(if $(filter 1,$(V)),,@)
 BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
@@ -28,7 +29,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter test %-test fuzz model,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -151,7 +152,7 @@ $(foreach source,$(wildcard tests/system/*.c),\
 PROGRAM_FILES := $(addprefix $(BUILD)/programs/,$(PROGRAMS))
 
 #--- Targets for people ------------------------------------------------------------------------------------------------
-.PHONY: all run debug test host-test kernel-test system-test fuzz lint format help clean host-programs fuzz-programs
+.PHONY: all run debug test host-test kernel-test system-test fuzz model model-ties lint format help clean host-programs fuzz-programs
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/kernel.elf $(PROGRAM_FILES)
@@ -161,7 +162,8 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | fuzz | model     a part of them; make model FULL=1: larger models too"
+	@echo "make model-ties    is the code that the models stand for still the same? RECORD=1: yes, it has been looked at"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
@@ -235,7 +237,7 @@ both-builds: build/input.txt
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds
-	@$(RUN_TESTS) host fuzz kernel system
+	@$(RUN_TESTS) model host fuzz kernel system
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -244,6 +246,10 @@ system-test: both-builds
 	@$(RUN_TESTS) system
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
+model:
+	@$(RUN_TESTS) $(if $(filter 1,$(FULL)),--full) model
+model-ties:
+	@$(PYTHON) tests/model/check_ties.py $(if $(filter 1,$(RECORD)),--record)
 
 #--- Benchmarks --------------------------------------------------------------------------------------------------------
 # Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.

@@ -1,6 +1,6 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: host, fuzz, kernel, system
+    run.py [options] PART...      PART: host, fuzz, kernel, system, model
 """
 
 import argparse
@@ -11,7 +11,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "model"))
+import check_ties  # noqa: E402
 import machine  # noqa: E402
+import models  # noqa: E402
 import system_tests  # noqa: E402
 import tap  # noqa: E402
 
@@ -138,14 +141,31 @@ def system_part(tally, options):
                       repeat=run.repeat())
 
 
+def model_part(tally, options):
+    runs = models.all_runs()
+    if options.filter in "ties of the models to the code":
+        problems = models.rules_without_break(runs) + check_ties.problems()
+        tally.add("model: ties of the models to the code, a broken variant of each rule", 0, 0 if problems else 1, problems,
+                  repeat="make model-ties")
+    wanted = [run for run in runs if options.filter in run.title() and (options.full or not run.full)]
+
+    def report(run, result):
+        failures, lines, seconds, states = result
+        tally.add(f"model: {run.title()}: {states} states", seconds, 0 if failures else 1, failures, details=lines[-40:],
+                  repeat=run.repeat())
+
+    models.check_all(wanted, report)
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system"])
+    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system", "model"])
     parser.add_argument("--release", default="build")
     parser.add_argument("--debug", default="build-debug")
     parser.add_argument("--filter", default="")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--fuzz-seconds", type=int, default=15)
+    parser.add_argument("--full", action="store_true", help="the larger models too")
     return parser.parse_args()
 
 
@@ -154,7 +174,7 @@ def main():
     tally = Tally()
     machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
     for part in options.parts:
-        {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part}[part](tally, options)
+        {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "model": model_part}[part](tally, options)
     if tally.passed + tally.failed == 0:
         machine.say("no test was run" + (f": none is called '{options.filter}'" if options.filter else ""))
         tally.failed = 1

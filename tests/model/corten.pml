@@ -36,17 +36,16 @@
 #define LOCK_BELOW 5       /* adv: existing tables below the covering one are locked */
 #define LOCK_REST 6        /* adv: a fault looks for tables that came between its walk and its lock */
 #define PARENTS_FIRST 7    /* adv: ancestors are locked before descendants */
-#define LOCK_OF_REMOVED 8  /* adv: a table is removed with its own lock held */
-#define WAIT_EPOCH 9       /* adv: a removed table waits for all epochs */
-#define EPOCH_FIRST 10     /* adv: the epoch begins before the walk (full fence) */
-#define SEAL_AFTER 11      /* adv: epochs are read after the entry was cleared (full fence) */
-#define WAIT_TLB 12        /* a removed table waits for a flush */
-#define NUMBER_AFTER 13    /* lazy: the flush's number is read after the entries were cleared */
-#define LAND 14            /* who enters a table waits for the write that rides */
-#define PARENTS_HELD 15    /* rw: read locks are held until the end */
-#define WRITE_LOCK 16      /* rw: the covering table is locked for writing */
-#define TWO_PHASE 17       /* all locks are held until everything is written */
-#define ASCENDING 18       /* adv: siblings are locked in ascending order. Not needed for anything that is asserted: passes */
+#define WAIT_EPOCH 8       /* adv: a removed table waits for all epochs */
+#define EPOCH_FIRST 9      /* adv: the epoch begins before the walk (full fence) */
+#define SEAL_AFTER 10      /* adv: epochs are read after the entry was cleared (full fence) */
+#define WAIT_TLB 11        /* a removed table waits for a flush */
+#define NUMBER_AFTER 12    /* lazy: the flush's number is read after the entries were cleared */
+#define LAND 13            /* who enters a table waits for the write that rides */
+#define PARENTS_HELD 14    /* rw: read locks are held until the end */
+#define WRITE_LOCK 15      /* rw: the covering table is locked for writing */
+#define TWO_PHASE 16       /* all locks are held until everything is written */
+#define ASCENDING 17       /* adv: siblings are locked in ascending order. Not needed for anything that is asserted: passes */
 
 #ifndef PROTOCOL
 #define PROTOCOL ADV
@@ -245,7 +244,7 @@ inline lock_child(child)
 {
     atomic {
         lock_queue(child);
-        assert(BREAK == PARENTS_FIRST || BREAK == LOCK_OF_REMOVED || !stale[child]) /* as the C code does */
+        assert(BREAK == PARENTS_FIRST || !stale[child]) /* as the C code does */
     }
 }
 
@@ -253,7 +252,7 @@ inline lock_below()
 {
     q = (BREAK == ASCENDING -> high >> 1 : low >> 1);
     do
-    :: q <= high >> 1 && q >= low >> 1 && BREAK != LOCK_OF_REMOVED ->
+    :: q <= high >> 1 && q >= low >> 1 ->
            m = MID(q);
            if
            :: level == 2 && m != NONE && lock[m] != ME && BREAK != PARENTS_FIRST -> lock_child(m)
@@ -576,7 +575,7 @@ inline retire()
                :: (gone & 1 << q) ->
                       assert(E(q, 0) == 0 && E(q, 1) == 0 && pending[q] == 0);
                       if
-                      :: PROTOCOL == ADV && BREAK != LOCK_OF_REMOVED -> assert(lock[q] == ME); lock[q] = NOBODY
+                      :: PROTOCOL == ADV -> assert(lock[q] == ME); lock[q] = NOBODY
                       :: else -> skip
                       fi;
                       number[q] = early[id]; limbo[q] = ME; stage[q] = OPEN

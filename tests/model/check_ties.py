@@ -23,6 +23,7 @@ HASHES = os.path.join(FOLDER, "ties.json")
 HEADING = re.compile(r"^#+ .*`(\w+\.pml)`")
 ROW = re.compile(r"^\| `(\w+)` \| `([\w/.]+)` `(\w+)` \| `(.+)` \|$")
 STEP = re.compile(r"\[([a-z_]+)\]")
+INCLUDE = re.compile(r'^#include "(.+)"$', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 
@@ -74,8 +75,11 @@ def function_text(path, name):
 
 
 def steps_of(model):
+    """The steps in its comments and in those of the files it includes."""
     with open(os.path.join(FOLDER, model), encoding="utf-8") as f:
-        return {step for comment in re.findall(r"/\*.*?\*/", f.read(), re.DOTALL) for step in STEP.findall(comment)}
+        text = f.read()
+    steps = {step for comment in COMMENT.findall(text) for step in STEP.findall(comment)}
+    return steps.union(*(steps_of(part) for part in INCLUDE.findall(text)))
 
 
 def check_steps(ties):

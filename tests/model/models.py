@@ -128,6 +128,7 @@ def all_runs():
         Run("rwlock", "WORKERS=4"),
         Run("rwlock", "WORKERS=4", search="live"),
         Run("removal", "ROUNDS=2", **big),
+        Run("shootdown"),
         Run("message", "ROUNDS=2"),
         Run("message", "ROUNDS=3", full=True),
         Run("revocation", "MODE=RETYPE"),
@@ -148,6 +149,8 @@ def all_runs():
     runs += breaks("rwlock", "", "STAND_BACK", search="live")
     runs += breaks("removal", "ROUNDS=1",
                    "SECOND_LOOK ODD QUIESCE TWICE IDLE_EMPTY IDLE_FENCE ASK_FENCE HOLD_NOTHING DONE_LAST")
+    runs += breaks("shootdown", "", """SWITCH_FENCE MASK_FENCE SPARE_FENCE WAKE_FENCE SERVE_FIRST BIT_STAYS
+                   FLUSH_WAIT""")
     runs += breaks("message", "ROUNDS=2", """QUIESCE REUSE_QUIESCE ARRIVE STATE_AGAIN WAKING_LOCKED EXCHANGE CANCEL_CAS
                    DELIVER_FIRST""")
     runs += breaks("revocation", "MODE=REVOKE",

@@ -21,6 +21,7 @@ TEST    ?=#               run only tests whose name contains this
 SEED    ?= 1#             seed of all tests that are random
 V       ?= 0#             1: print every command
 SECONDS ?= 60#            how long `make fuzz` runs each fuzzer
+FULL    ?= 0#             1: `make model` runs the larger models too
 
 Q     := $(if $(filter 1,$(V)),,@)
 BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
@@ -29,7 +30,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
+                 $(if $(filter test %-test fuzz model,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -151,7 +152,7 @@ $(foreach source,$(wildcard tests/system/*.c),\
 PROGRAM_FILES := $(addprefix $(BUILD)/programs/,$(PROGRAMS))
 
 #--- Targets for people ------------------------------------------------------------------------------------------------
-.PHONY: all run debug test host-test kernel-test system-test fuzz lint format help clean host-programs fuzz-programs
+.PHONY: all run debug test host-test kernel-test system-test fuzz model model-ties lint format help clean host-programs fuzz-programs
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/kernel.elf $(PROGRAM_FILES)
@@ -161,7 +162,8 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz | model     a part of them"
+	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
@@ -239,7 +241,7 @@ both-builds: build/input.txt
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so
-	@$(RUN_TESTS) host fuzz kernel system profile flushes scale
+	@$(RUN_TESTS) model host fuzz kernel system flushes profile scale
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -254,6 +256,10 @@ scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
+model:
+	@$(RUN_TESTS) $(if $(filter 1,$(FULL)),--full) model
+model-ties:
+	@$(PYTHON) tests/model/check_ties.py $(if $(filter 1,$(RECORD)),--record)
 
 #--- Benchmarks --------------------------------------------------------------------------------------------------------
 # Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.

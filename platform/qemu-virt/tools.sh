@@ -22,6 +22,7 @@ test lint plugin|gcc|gcc|12
 test lint plugin|libc6-dev|/usr/include/stdio.h|
 test|libcmocka-dev|/usr/include/cmocka.h|
 test|libfdt-dev|/usr/include/libfdt.h|
+test|spin|spin|6.5
 test lint|clang-19|clang-19|19
 test|libclang-rt-19-dev|/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-x86_64.a|
 lint|clang-format|clang-format|14
@@ -30,7 +31,10 @@ END
 }
 
 version_of() {
-    "$1" --version 2>&1 | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1
+    case $1 in
+        spin) spin -V ;; # knows no --version
+        *) "$1" --version 2>&1 ;;
+    esac | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1
 }
 
 at_least() {

@@ -42,6 +42,11 @@ struct batch {
       leaf_bits(v) && SPEC_ALIGNED(SPEC_PAGE(v), level) &&
       granted(SPEC_PAGE(v), count * SPEC_PAGES(level), SPEC_RIGHTS(v)) &&
       inside_frame(SPEC_PAGE(v), count * SPEC_PAGES(level));
+    lemma leaves_first: \forall integer v, n, level; n >= 1 && 0 <= level <= 4 && leaves_ok(v, n, level) ==> leaf_ok(v, level);
+    lemma aligned_next: \forall integer page, level; SPEC_ALIGNED(page, level) ==> SPEC_ALIGNED(page + SPEC_PAGES(level), level);
+    lemma leaves_next: \forall integer v, w, n, level;
+      n > 1 && 0 <= level <= 4 && leaves_ok(v, n, level) && SPEC_SAME_FLAGS(w, v) && SPEC_TOP(w) == SPEC_TOP(v) &&
+      SPEC_PAGE(w) == SPEC_PAGE(v) + SPEC_PAGES(level) ==> leaves_ok(w, n - 1, level);
 
     predicate whole_frame(integer page, integer limit) =
       0 <= page && 0 < limit && frame_first(page) == page && frame_end(page) == page + limit <= 0x4000000;
@@ -234,6 +239,8 @@ static status_t decode(const struct batch *b, const struct tn_pt_run *user, stru
 
 /* Release: whoever sees the entry, a walker or a view, sees what was written to the table it links before.
  * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's. */
+/*@ requires user_entry(entry) && entry_ok(value, entry_level(entry));
+    assigns \nothing; */
 static inline pte_t exchange_entry(pte_t *entry, pte_t value)
 {
     return __atomic_exchange_n(entry, value, __ATOMIC_RELEASE);

@@ -10,6 +10,11 @@
  */
 #pragma once
 #include "tests/verify/spec.h"
+
+/*@ logic integer pages_of(integer level) = SPEC_PAGES(level); */
+#undef SPEC_PAGES
+#define SPEC_PAGES(level) pages_of(level)
+
 #include "cap.h"
 #include "mmu.h"
 #include "pt.h"
@@ -44,6 +49,10 @@
     // Write needs read, and one right at least.
     predicate rights_ok(integer rights) =
       rights == 1 || rights == 3 || rights == 4 || rights == 5 || rights == 7;
+    lemma part_of_frame: \forall integer base, limit, page, pages, rights;
+      granted(base, limit, rights) && base <= page && pages >= 1 && page + pages <= base + limit ==>
+        granted(page, pages, rights);
+
     // Bits of a leaf other than the page: V, U, A; not G; D as W; nothing reserved.
     predicate leaf_bits(integer v) =
       SPEC_V(v) == 1 && SPEC_UGA(v) == 5 && rights_ok(SPEC_RIGHTS(v)) && SPEC_D(v) == SPEC_BIT(SPEC_RIGHTS(v), 1) &&

@@ -38,16 +38,6 @@ struct batch {
 /*@ predicate batch_ok(struct batch *b) =
       \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t) && b->word_count <= 0x200000;
 
-    predicate leaves_ok(integer v, integer count, integer level) =
-      leaf_bits(v) && SPEC_ALIGNED(SPEC_PAGE(v), level) &&
-      granted(SPEC_PAGE(v), count * SPEC_PAGES(level), SPEC_RIGHTS(v)) &&
-      inside_frame(SPEC_PAGE(v), count * SPEC_PAGES(level));
-    lemma leaves_first: \forall integer v, n, level; n >= 1 && 0 <= level <= 4 && leaves_ok(v, n, level) ==> leaf_ok(v, level);
-    lemma aligned_next: \forall integer page, level; SPEC_ALIGNED(page, level) ==> SPEC_ALIGNED(page + SPEC_PAGES(level), level);
-    lemma leaves_next: \forall integer v, w, n, level;
-      n > 1 && 0 <= level <= 4 && leaves_ok(v, n, level) && SPEC_SAME_FLAGS(w, v) && SPEC_TOP(w) == SPEC_TOP(v) &&
-      SPEC_PAGE(w) == SPEC_PAGE(v) + SPEC_PAGES(level) ==> leaves_ok(w, n - 1, level);
-
     predicate whole_frame(integer page, integer limit) =
       0 <= page && 0 < limit && frame_first(page) == page && frame_end(page) == page + limit <= 0x4000000;
     predicate frame_leaf(integer v, integer base, integer limit) =

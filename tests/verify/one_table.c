@@ -684,10 +684,13 @@ static void push(void)
                     snprintf(text, sizeof text, "push: word %u operation %u range %u..%u", word, n, low, high);
                     static uint64_t words[512];
                     const struct ct_desc *d = port_desc((paddr_t){tn_pte_paddr(*entry_of(now.space.root.v, 0))});
-                    memcpy(words, port_frame((paddr_t){d->meta}), sizeof words);
+                    uint64_t meta = d->meta;
+                    if (meta)
+                        memcpy(words, port_frame((paddr_t){meta}), sizeof words);
                     run_operation(&operations[n], 1536 + low, 1536 + high);
                     restore();
-                    memcpy(port_frame((paddr_t){d->meta}), words, sizeof words);
+                    if (meta)
+                        memcpy(port_frame((paddr_t){meta}), words, sizeof words);
                 }
             }
         }

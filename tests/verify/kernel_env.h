@@ -83,7 +83,8 @@
     lemma frames_first_4: FRAMES_FIRST(4);
     lemma frames_next_4: FRAMES_NEXT(4);
     lemma frames_first: \forall integer level; 0 <= level <= 4 ==> FRAMES_FIRST(level);
-    lemma frames_next: \forall integer level; 0 <= level <= 4 ==> FRAMES_NEXT(level);
+    lemma frames_next: \forall integer level;
+      (level == 0 || level == 1 || level == 2 || level == 3 || level == 4) ==> FRAMES_NEXT(level);
     // ... or shows a table, to be read only; ...
     predicate view_ok(integer v, integer level) =
       level == 0 && leaf_bits(v) && SPEC_RIGHTS(v) == TN_READ && SPEC_TOP(v) == 0 && is_table(SPEC_PAGE(v));

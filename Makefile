@@ -28,7 +28,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter verify,$(GOALS)),verify) $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -163,6 +163,7 @@ help:
 	@echo "make test          all tests; ends with 'N passed, N failed'"
 	@echo "make host-test | kernel-test | system-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
+	@echo "make verify        proofs of basic operations, and wrong variants that they must reject; TEST=part-of-a-line"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
@@ -253,10 +254,16 @@ RECORD ?= 0#              1: write what was measured into tests/bench/expected.j
 bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
 
+#--- Proofs ------------------------------------------------------------------------------------------------------------
+# docs/verification.md, "Proofs". What is proved, bounded and assumed, in build/verify/report.txt too.
+.PHONY: verify
+verify:
+	@$(PYTHON) tests/verify/verify.py --only '$(TEST)'
+
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench tests/verify))
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1
 CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64

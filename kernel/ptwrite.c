@@ -117,6 +117,8 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
             return TN_RANGE_ERROR;
         if (!pt_page_aligned(r->base + u->page, r->level))
             return TN_ALIGNMENT_ERROR;
+        /*@ assert granted(r->base + u->page, u->count * SPEC_PAGES(r->level), u->rights); */
+        /*@ assert inside_frame(r->base + u->page, u->count * SPEC_PAGES(r->level)); */
         r->value = pt_advance(r->value, u->page);
         r->step = pt_level_pages(r->level);
         return TN_OK;

@@ -13,10 +13,11 @@
 
 /* By level, so that a prover multiplies by constants. */
 #define FRAMES_FIRST(level)                                                                                            \
-    \forall integer page, n, rights; n >= 1 && frames_ok(page, n, level, rights) ==> frames_ok(page, 1, level, rights)
+    \forall integer page, n, rights;                                                                                   \
+    n >= 1 && frames_ok(page, n, level, rights) == > frames_ok(page, 1, level, rights)
 #define FRAMES_NEXT(level)                                                                                             \
-    \forall integer page, n, rights; n > 1 && frames_ok(page, n, level, rights) ==>                                    \
-        frames_ok(page + SPEC_PAGES(level), n - 1, level, rights)
+    \forall integer page, n, rights;                                                                                   \
+    n > 1 && frames_ok(page, n, level, rights) == > frames_ok(page + SPEC_PAGES(level), n - 1, level, rights)
 
 /*@ logic integer pages_of(integer level) = SPEC_PAGES(level); */
 #undef SPEC_PAGES

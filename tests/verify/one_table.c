@@ -41,7 +41,8 @@ static char text[200]; /* the case that runs */
 _Noreturn static void wrong(const char *what, uint64_t a, uint64_t b)
 {
     fflush(stdout);
-    fprintf(stderr, "one_table: %s: %#llx %#llx in case: %s\n", what, (unsigned long long)a, (unsigned long long)b, text);
+    fprintf(stderr, "one_table: %s: %#llx %#llx in case: %s\n", what, (unsigned long long)a, (unsigned long long)b,
+            text);
     abort();
 }
 #define CHECK(condition, a, b) ((condition) ? (void)0 : wrong(#condition, (uint64_t)(a), (uint64_t)(b)))
@@ -142,12 +143,14 @@ tn_cptr_t port_borrowed_cap(paddr_t frame, unsigned rights, uint64_t *page)
 
 static uint64_t leaf_bits(uint64_t frame, unsigned rights, unsigned soft)
 {
-    return frame / 4 + 256ull * soft + 2ull * rights + ((rights & TN_WRITE) ? TN_PTE_D : 0) + TN_PTE_A + TN_PTE_U + TN_PTE_V;
+    return frame / 4 + 256ull * soft + 2ull * rights + ((rights & TN_WRITE) ? TN_PTE_D : 0) + TN_PTE_A + TN_PTE_U +
+           TN_PTE_V;
 }
 static uint64_t frame_of(const struct tn_pt_run *run, uint64_t page)
 {
     bool borrowed = run->object == BORROWED_CAP;
-    CHECK(borrowed ? page < BORROWED && !(run->rights & TN_WRITE) : run->object >= PHYS && page < 512, run->object, page);
+    CHECK(borrowed ? page < BORROWED && !(run->rights & TN_WRITE) : run->object >= PHYS && page < 512, run->object,
+          page);
     return (borrowed ? PHYS : run->object) + page * 4096;
 }
 
@@ -158,9 +161,11 @@ static uint64_t value_of(const struct tn_pt_run *run, unsigned k, unsigned level
     case TN_PT_MAP:
     case TN_PT_MAP_LIST:
         CHECK(level == 0 && !(old & TN_PTE_V) && (run->rights & TN_READ), level, old);
-        return leaf_bits(frame_of(run, run->op == TN_PT_MAP ? run->page + k : batch[run->in + k]), run->rights, run->soft);
+        return leaf_bits(frame_of(run, run->op == TN_PT_MAP ? run->page + k : batch[run->in + k]), run->rights,
+                         run->soft);
     case TN_PT_LINK:
-        CHECK(is_table(run->object) && port_desc((paddr_t){run->object})->level + 1u == level && !(old & TN_PTE_V), run->object, old);
+        CHECK(is_table(run->object) && port_desc((paddr_t){run->object})->level + 1u == level && !(old & TN_PTE_V),
+              run->object, old);
         return run->object / 4 + TN_PTE_V;
     case TN_PT_PROTECT:
         if (!tn_pte_is_leaf(old))
@@ -209,7 +214,8 @@ static void append(struct list *list, struct extent e)
     struct extent *last = &list->at[list->count - 1];
     if (e.kind == CT_NONE || e.low == e.high)
         return;
-    if (list->count && !e.frame && !last->frame && last->high == e.low && last->kind == e.kind && last->rights == e.rights) {
+    if (list->count && !e.frame && !last->frame && last->high == e.low && last->kind == e.kind &&
+        last->rights == e.rights) {
         last->high = e.high;
         return;
     }
@@ -248,7 +254,8 @@ static void see_word(struct tree *tree, uint64_t word, unsigned level, uint64_t 
         see_page(tree, low, CT_HELD, word, 0, (word & WORD_BORROWED) != 0);
         return;
     }
-    CHECK(kind <= CT_GUARD && (word & ~WORD_STAMP_MASK) == (kind | rights << 4) && (kind == CT_ANON || rights == 0), word, level);
+    CHECK(kind <= CT_GUARD && (word & ~WORD_STAMP_MASK) == (kind | rights << 4) && (kind == CT_ANON || rights == 0),
+          word, level);
     append(tree->list, (struct extent){low, low + (1ull << 9 * level), 0, (uint8_t)kind, (uint8_t)rights, 0});
 }
 
@@ -256,7 +263,8 @@ static void see_table(struct tree *tree, uint64_t table, unsigned level, uint64_
 {
     const struct ct_desc *d = port_desc((paddr_t){table});
     see(tree, table);
-    CHECK(is_table(table) && d->level == level && !d->stale && d->pending == 0 && d->tail == 0 && d->rw == 0, table, level);
+    CHECK(is_table(table) && d->level == level && !d->stale && d->pending == 0 && d->tail == 0 && d->rw == 0, table,
+          level);
     CHECK((d->fill & 15) <= CT_GUARD, table, d->fill);
     const uint64_t *words = NULL;
     if (d->meta) {
@@ -299,9 +307,11 @@ static void look(struct list *list)
     tree.list = list;
     list->count = 0;
     see_table(&tree, now.space.root.v, ct_config.levels - 1, 0);
-    CHECK((uint64_t)share->frames == tree.frames && (uint64_t)share->tables == tree.tables && (uint64_t)share->meta == tree.metas,
+    CHECK((uint64_t)share->frames == tree.frames && (uint64_t)share->tables == tree.tables &&
+              (uint64_t)share->meta == tree.metas,
           share->frames, share->tables);
-    CHECK(now.space.budget + share->credit + (int64_t)(tree.frames + tree.tables + tree.metas) == QUOTA, share->credit, now.space.budget);
+    CHECK(now.space.budget + share->credit + (int64_t)(tree.frames + tree.tables + tree.metas) == QUOTA, share->credit,
+          now.space.budget);
     for (unsigned i = 0; i < w->zeroed_count; i++)
         see(&tree, w->zeroed[i]);
     for (unsigned i = 0; i < w->dirty_count; i++)
@@ -320,10 +330,9 @@ static const struct operation {
     enum what what;
     unsigned kind, rights; /* MARK: the status given; others: rights */
 } operations[] = {
-    {MARK, CT_NONE, 0},     {MARK, CT_ANON, RW},   {MARK, CT_ANON, TN_READ}, {MARK, CT_ANON, 0},
-    {MARK, CT_GUARD, 0},    {PROTECT, 0, 0},       {PROTECT, 0, TN_READ},    {PROTECT, 0, RW},
-    {PROTECT, 0, 5},        {PROTECT, 0, 7},       {POPULATE, 0, 0},         {MAP, 0, RW},
-    {MAP_BORROWED, 0, TN_READ},
+    {MARK, CT_NONE, 0}, {MARK, CT_ANON, RW},   {MARK, CT_ANON, TN_READ},   {MARK, CT_ANON, 0}, {MARK, CT_GUARD, 0},
+    {PROTECT, 0, 0},    {PROTECT, 0, TN_READ}, {PROTECT, 0, RW},           {PROTECT, 0, 5},    {PROTECT, 0, 7},
+    {POPULATE, 0, 0},   {MAP, 0, RW},          {MAP_BORROWED, 0, TN_READ},
 };
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
@@ -359,19 +368,21 @@ static enum ct_status status_wanted(const struct operation *op, const struct lis
 }
 
 /* Pages that populating or mapping gives a frame: which, is seen in the list that is there. */
-static void filled(struct list *wanted, struct extent e, const struct operation *op, const struct list *after, unsigned *hint)
+static void filled(struct list *wanted, struct extent e, const struct operation *op, const struct list *after,
+                   unsigned *hint)
 {
     for (uint64_t page = e.low; page < e.high; page++) {
         while (*hint < after->count && after->at[*hint].high <= page)
             ++*hint;
         uint64_t frame = *hint < after->count ? after->at[*hint].frame : 0;
-        append(wanted, (struct extent){page, page + 1, frame ? frame : 1, CT_MAPPED,
-                                       op->what == POPULATE ? e.rights : (uint8_t)op->rights, op->what == MAP_BORROWED});
+        append(wanted,
+               (struct extent){page, page + 1, frame ? frame : 1, CT_MAPPED,
+                               op->what == POPULATE ? e.rights : (uint8_t)op->rights, op->what == MAP_BORROWED});
     }
 }
 
-static void specify(const struct operation *op, const struct list *before, uint64_t low, uint64_t high, const struct list *after,
-                    struct list *wanted)
+static void specify(const struct operation *op, const struct list *before, uint64_t low, uint64_t high,
+                    const struct list *after, struct list *wanted)
 {
     unsigned hint = 0;
     bool marked = false, ok = status_wanted(op, before, low, high) == CT_OK;
@@ -436,7 +447,10 @@ static enum ct_status perform(const struct operation *op, struct ct_cursor *c, u
     enum ct_status st;
     switch (op->what) {
     case MARK:
-        return cursor_mark(c, bytes, op->kind == CT_ANON ? ct_anon(op->rights) : op->kind == CT_GUARD ? ct_guard() : ct_none());
+        return cursor_mark(c, bytes,
+                           op->kind == CT_ANON    ? ct_anon(op->rights)
+                           : op->kind == CT_GUARD ? ct_guard()
+                                                  : ct_none());
     case PROTECT:
         return cursor_protect(c, bytes, op->rights);
     case POPULATE:
@@ -506,8 +520,12 @@ static void start(unsigned levels, unsigned mode)
                                        chunk_caps, PHYS >> PORT_CHUNK_BITS};
     for (unsigned i = FRAMES; i-- > BORROWED;)
         now.frames[now.frame_count++] = PHYS + i * 4096ull;
-    struct ct_config config = {levels, 1, (mode & 1) ? CT_PROTOCOL_ADV : CT_PROTOCOL_RW, (mode & 2) ? CT_FLUSH_LAZY : CT_FLUSH_NOW,
-                               {1ull << 32}, {1ull << 36}};
+    struct ct_config config = {levels,
+                               1,
+                               (mode & 1) ? CT_PROTOCOL_ADV : CT_PROTOCOL_RW,
+                               (mode & 2) ? CT_FLUSH_LAZY : CT_FLUSH_NOW,
+                               {1ull << 32},
+                               {1ull << 36}};
     CHECK(ct_init(&config) == CT_OK, levels, 0);
     CHECK(ct_space_bytes() <= sizeof now.bytes, ct_space_bytes(), 0);
     ct_worker_init(&now.worker, 0, (struct tn_pt_batch *)batch, sizeof batch);
@@ -664,7 +682,8 @@ static void ranges(void)
     }
 }
 
-static const struct operation marks[] = {{MARK, CT_NONE, 0}, {MARK, CT_ANON, RW}, {MARK, CT_ANON, 0}, {MARK, CT_GUARD, 0}};
+static const struct operation marks[] = {
+    {MARK, CT_NONE, 0}, {MARK, CT_ANON, RW}, {MARK, CT_ANON, 0}, {MARK, CT_GUARD, 0}};
 
 /* Every range of an entry of level 1 that has no table: the word is pushed down. */
 static void push(void)
@@ -716,13 +735,14 @@ static void edges(void)
                         if ((operations[n].what >= MAP && point[b] != point[a] + 1) ||
                             (operations[n].what == POPULATE && point[b] - point[a] > 1024))
                             continue;
-                        snprintf(text, sizeof text, "edges: levels %u word %u operation %u pages %#llx..%#llx", levels, word, n,
-                                 (unsigned long long)point[a], (unsigned long long)point[b]);
+                        snprintf(text, sizeof text, "edges: levels %u word %u operation %u pages %#llx..%#llx", levels,
+                                 word, n, (unsigned long long)point[a], (unsigned long long)point[b]);
                         start(levels, (a + b + n) & 3);
                         prepare(&marks[word], 0, middle * 2);
                         one_case(&operations[n], point[a], point[b]);
                         look(&before);
-                        run_operation(&operations[(n + a) % 10], point[b] - 1, point[b] + 1); /* and a second on what that left */
+                        run_operation(&operations[(n + a) % 10], point[b] - 1,
+                                      point[b] + 1); /* and a second on what that left */
                     }
                 }
             }

@@ -12,12 +12,14 @@
 #include "tests/verify/spec.h"
 
 /* By level, so that a prover multiplies by constants. */
+/* clang-format off */
 #define FRAMES_FIRST(level)                                                                                            \
     \forall integer page, n, rights;                                                                                   \
-    n >= 1 && frames_ok(page, n, level, rights) == > frames_ok(page, 1, level, rights)
+    n >= 1 && frames_ok(page, n, level, rights) ==> frames_ok(page, 1, level, rights)
 #define FRAMES_NEXT(level)                                                                                             \
     \forall integer page, n, rights;                                                                                   \
-    n > 1 && frames_ok(page, n, level, rights) == > frames_ok(page + SPEC_PAGES(level), n - 1, level, rights)
+    n > 1 && frames_ok(page, n, level, rights) ==> frames_ok(page + SPEC_PAGES(level), n - 1, level, rights)
+/* clang-format on */
 
 /*@ logic integer pages_of(integer level) = SPEC_PAGES(level); */
 #undef SPEC_PAGES
@@ -54,6 +56,7 @@
     predicate inside_frame(integer page, integer pages) =
       frame_first(page) <= page && page + pages <= frame_end(page) <= 0x4000000;
 
+    predicate level_ok(integer level) = level == 0 || level == 1 || level == 2 || level == 3 || level == 4;
     // Write needs read, and one right at least.
     predicate rights_ok(integer rights) =
       rights == 1 || rights == 3 || rights == 4 || rights == 5 || rights == 7;
@@ -83,9 +86,7 @@
     lemma frames_next_3: FRAMES_NEXT(3);
     lemma frames_first_4: FRAMES_FIRST(4);
     lemma frames_next_4: FRAMES_NEXT(4);
-    lemma frames_first: \forall integer level; 0 <= level <= 4 ==> FRAMES_FIRST(level);
-    lemma frames_next: \forall integer level;
-      (level == 0 || level == 1 || level == 2 || level == 3 || level == 4) ==> FRAMES_NEXT(level);
+    lemma frames_first: \forall integer level; level_ok(level) ==> FRAMES_FIRST(level);
     // ... or shows a table, to be read only; ...
     predicate view_ok(integer v, integer level) =
       level == 0 && leaf_bits(v) && SPEC_RIGHTS(v) == TN_READ && SPEC_TOP(v) == 0 && is_table(SPEC_PAGE(v));

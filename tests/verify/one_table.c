@@ -510,7 +510,7 @@ static void restore(void)
 
 static void start(unsigned levels, unsigned mode)
 {
-    memset(memory, 0, sizeof memory);
+    memset(memory[FRAMES], 0, TABLES * sizeof *memory);
     memset(descs, 0, sizeof descs);
     memset(&now, 0, sizeof now);
     undo_count = 0;

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Proofs of basic operations: runs them all, says what is proved, bounded and assumed, and that wrong code is noticed.
 
-    tests/verify/verify.py [--only TEXT] [--quick]
+    tests/verify/verify.py [--only TEXT] [--quick] [--seconds N] [--jobs N]
 
 proofs.txt lists every contract in the sources and how it is settled; a contract that is not listed, or listed and not
 there, is a failure, as is one that is not proved. controls.txt lists wrong variants, made from the sources as they are;
-each must fail. --only: entries whose line contains TEXT. --quick: a twentieth of the bounded cases. Everything
+each must fail. --only: entries whose line contains TEXT. --quick: a twentieth of the bounded cases. --seconds: a
+prover's time for a goal; more on a machine that is busy. --jobs: proofs at once. Everything
 is made in build/verify/; report.txt there is what is printed. The last line is 'N proved, N bounded, N assumed,
 N controls, N failed'.
 """
@@ -28,7 +29,7 @@ HERE = "tests/verify"
 BUILD = ROOT / "build" / "verify"
 SOURCES = ("kernel/*.[ch]", "kernel/include/tenon/*.h", "mmserver/corten/*.[ch]")
 INCLUDES = ["-I.", "-Ikernel", "-Ikernel/include", "-Immserver", "-idirafter", "libipc/include", "-DTENON_DEBUG=0"]
-WP_SECONDS, CONTROL_SECONDS, BITS_SECONDS = 60, 15, 60
+SECONDS = 60  # a prover's time for a goal
 PARTS = 16  # of each family of bounded cases
 
 
@@ -50,11 +51,11 @@ def environment():
 
 # ---- one proof; each returns (obligations, failures as text) ----
 
-def by_bits(tree, path, function):
+def by_bits(tree, path, function, seconds):
     contract = next((c for c in contracts.contracts_of(tree / path) if c.name == function), None)
     if contract is None:
         return 0, ["%s: no contract" % function]
-    verdicts = bits.prove(contract, path, INCLUDES, BITS_SECONDS, tree)
+    verdicts = bits.prove(contract, path, INCLUDES, seconds, tree)
     return len(verdicts), ["%s: %s: %s" % (function, clause, verdict) for clause, verdict in verdicts if verdict != "proved"]
 
 
@@ -76,11 +77,11 @@ def frama_c(tree, path, arguments, seconds):
     return int(proved.group(2)), ["%s: %s" % (path, goal) for goal in failed]
 
 
-def by_wp(tree, path, function, seconds=WP_SECONDS):
+def by_wp(tree, path, function, seconds, split):
     """Goals as they are; where one is not proved, once more with every conjunction taken apart."""
     what = ["-wp-prop", "@lemma"] if function == "lemmas" else ["-wp-rte", "-wp-fct", function]
     count, failures = frama_c(tree, path, what, seconds)
-    if failures and seconds == WP_SECONDS:
+    if failures and split:
         count, failures = frama_c(tree, path, ["-wp-split"] + what, seconds)
     return count, failures
 
@@ -112,16 +113,16 @@ def variant(number, path, edit):
     return tree, (tree / path).read_text() != before
 
 
-def control(number, how, path, edit, function):
+def control(seconds, number, how, path, edit, function):
     """None if the fault was found, else what is wrong with the check."""
     tree, changed = variant(number, path, edit)
     if not changed:
         return "the expression changes nothing"
     if how == "bits":
-        failures = by_bits(tree, path, function)[1]
+        failures = by_bits(tree, path, function, seconds)[1]
         found = any(line.endswith(": false") for line in failures)
     elif how == "wp":
-        failures = by_wp(tree, path, function, CONTROL_SECONDS)[1]
+        failures = by_wp(tree, path, function, seconds // 4, False)[1]
         found = bool(failures) and "frama-c said" not in failures[0]
     else:
         failures = [build_one_table(tree, tree / "one_table")]
@@ -165,6 +166,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     given = parser.parse_args()
     os.chdir(ROOT)
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -177,18 +180,18 @@ def main():
     if error:
         report.fail("one_table: " + error)
 
-    pool = concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=given.jobs)
     running = []
     for entry in wanted:
         if entry[0] == "wp":
-            running.append((entry, [pool.submit(by_wp, ROOT, entry[1], entry[2])]))
+            running.append((entry, [pool.submit(by_wp, ROOT, entry[1], entry[2], given.seconds, True)]))
         elif entry[0] == "bits":
-            running.append((entry, [pool.submit(by_bits, ROOT, entry[1], entry[2])]))
+            running.append((entry, [pool.submit(by_bits, ROOT, entry[1], entry[2], given.seconds)]))
         elif entry[0] == "bounded":
             parts = PARTS * 20 if given.quick else PARTS
             running.append((entry, [pool.submit(by_cases, BUILD / "one_table", entry[1], part, parts)
                                     for part in range(PARTS)]))
-    tests = [(entry, pool.submit(control, number, *entry[:4])) for number, entry in enumerate(controls)
+    tests = [(entry, pool.submit(control, given.seconds, number, *entry[:4])) for number, entry in enumerate(controls)
              if given.only in " ".join(entry)]
 
     counts = {"proved": 0, "bounded": 0, "assumed": 0, "controls": 0}

@@ -9,7 +9,8 @@
  *
  * so that exactly the range's pages have changed, and an operation that fails has changed nothing. The real code runs
  * (mmserver/corten, one worker) over a port of plain memory; its state is put back after each case, since all writes to
- * entries go through the port and are logged.
+ * entries go through the port and are logged. (Port, walk, specification and families stand in one file, since they share
+ * that state.)
  *
  *     one_table windows|ranges|push|edges [part of-parts]     ends with the number of cases, or aborts with the first that is wrong
  */

@@ -41,11 +41,10 @@ def entries(name):
 
 def environment():
     """why3 finds its provers through a configuration of our own."""
-    conf = BUILD / "why3.conf"
-    env = dict(os.environ, WHY3CONFIG=str(conf))
+    conf = BUILD / ".why3.conf"
     if not conf.exists():
-        conf.touch()
-        subprocess.run(["why3", "config", "detect"], env=env, check=True, capture_output=True)
+        subprocess.run(["why3", "config", "detect"], env=dict(os.environ, HOME=str(BUILD)), check=True, capture_output=True)
+    env = dict(os.environ, WHY3CONFIG=str(conf))
     return env
 
 

@@ -29,7 +29,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench%,$(GOALS)),build run plugin) \
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -166,6 +166,7 @@ help:
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
+	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
@@ -237,8 +238,8 @@ both-builds: build/input.txt
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so
-	@$(RUN_TESTS) host fuzz kernel system profile flushes
+test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so
+	@$(RUN_TESTS) host fuzz kernel system profile flushes scale
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -249,6 +250,8 @@ profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
+scale-test: all build/plugins/timing.so
+	@$(RUN_TESTS) scale
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 
@@ -284,6 +287,15 @@ profile-picture: $(PROFILE_NEEDS)
 	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(PICTURE_OF)' --quiet
 	@$(PYTHON) tests/bench/picture.py --out docs/profile.svg $(PICTURE_OF:%=$(BUILD)/bench/profile-%.json)
 
+# Work of many harts at once, in simulated time; docs/benchmarks.md. HARTS=16 on the command line: 1 and 16 harts alone.
+SCALE_NEEDS := $(BUILD)/kernel.elf build/plugins/timing.so $(addprefix $(BUILD)/programs/,init mmserver scale)
+SCALE_HARTS := $(if $(filter command line environment,$(origin HARTS)),--harts 1 $(filter-out 1,$(HARTS)))
+.PHONY: scale scale-test
+build/plugins/timing.so: $(wildcard platform/qemu-virt/timing_*.[ch])
+scale: $(SCALE_NEEDS)
+	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --filter '$(BENCH)' $(SCALE_HARTS) --mm '$(MM)' --flush '$(FLUSH)' \
+	    $(if $(filter 1,$(RECORD)),--record)
+
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
@@ -295,7 +307,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds build/plugins/profile.so
+lint: both-builds build/plugins/profile.so build/plugins/timing.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

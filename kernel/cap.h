@@ -96,7 +96,7 @@ static inline uint64_t cap_frame_pages(struct cap c)
 }
 
 /* Copies a slot's capability. A slot that is being changed reads as empty. */
-static inline struct cap slot_read(const struct slot *s)
+static inline __attribute__((always_inline)) struct cap slot_read(const struct slot *s)
 {
     for (;;) {
         uint32_t seq = load_relaxed(&s->seq);

@@ -38,7 +38,7 @@ static inline uint64_t shape_flags(struct shape s)
 {
     return s.word >> 56;
 }
-static inline bool shape_permits(struct shape s)
+static inline __attribute__((always_inline)) bool shape_permits(struct shape s)
 {
     return pt_rights_valid(shape_rights(s)) && shape_soft(s) <= 3 && shape_flags(s) == 0;
 }

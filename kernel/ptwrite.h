@@ -28,7 +28,8 @@ static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value, bool wanted)
 
 /* Gives an entry the permissions `value`. What it gains must be in `grants`, and the page in the Frame of `limit` pages from
  * physical page `base` on. Returns what the entry was; links and invalid entries stay. */
-static inline pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants, uint64_t base, uint64_t limit)
+static inline __attribute__((always_inline)) pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants,
+                                                                   uint64_t base, uint64_t limit)
 {
     for (;;) {
         pte_t old = load_relaxed(entry);

@@ -55,9 +55,23 @@ static void round_wait(const struct round *r)
             ipi_wait(hart_at(i), r->ticket[i]);
 }
 
+bool shootdown_alone(const struct hart *h, const struct vspace *v, vaddr_t va, uint64_t pages)
+{
+    uint64_t others = 0;
+    fence_rw(); /* pairs with: vspace_switch */
+    for (uint32_t i = 0; i <= (hart_count - 1) / 64; i++)
+        others |= load_relaxed(&v->harts[i]) & ~(i == h->index / 64 ? h->vspace_bit : 0);
+    if (others != 0)
+        return false;
+    if (!flush_left_out(FLUSH_RANGE_LOCAL))
+        flush_local((struct flush_request){v->asid, va, pages});
+    return true;
+}
+
 uint64_t shootdown_range(struct vspace *v, vaddr_t va, uint64_t pages, bool wait)
 {
     struct round r;
+    struct ipi_burst burst = {0, 0};
     struct hart *h = hart_self();
     uint64_t interrupted = 0;
     struct flush_request request = {v->asid, va, pages};
@@ -69,9 +83,10 @@ uint64_t shootdown_range(struct vspace *v, vaddr_t va, uint64_t pages, bool wait
         r.ticket[i] = 0;
         if (to == h || !(load_relaxed(&v->harts[i / 64]) & 1ull << i % 64) || flush_left_out(FLUSH_RANGE_REMOTE))
             continue;
-        r.ticket[i] = ipi_post_flush(to, request);
+        r.ticket[i] = ipi_post_flush(to, request, &burst);
         interrupted += r.ticket[i] != 0;
     }
+    ipi_burst_send(&burst);
     if (wait && !flush_left_out(FLUSH_RANGE_WAIT))
         round_wait(&r);
     return interrupted;

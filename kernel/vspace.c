@@ -109,16 +109,26 @@ void vspace_switch(struct hart *h, struct vspace *v)
         flush_local((struct flush_request){0, {0}, 0});
 }
 
+status_t vspace_range_check(vaddr_t va, uint64_t pages)
+{
+    if (va.v % TN_PAGE_BYTES != 0)
+        return TN_ALIGNMENT_ERROR;
+    if (pages != 0 && (va.v >= mmu_user_end() || pages > (mmu_user_end() - va.v) >> TN_PAGE_BITS))
+        return TN_RANGE_ERROR;
+    return TN_OK;
+}
+
 status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label)
 {
     struct vspace *v = cap_object(cap);
     uint64_t va = caller->x[REG_A2], pages = caller->x[REG_A3], wait = caller->x[REG_A4];
     switch (label) {
     case TN_VSPACE_FLUSH: {
-        if (va % TN_PAGE_BYTES != 0)
-            return TN_ALIGNMENT_ERROR;
-        if (pages != 0 && (va >= mmu_user_end() || pages > (mmu_user_end() - va) >> TN_PAGE_BITS))
+        status_t status = vspace_range_check((vaddr_t){va}, pages);
+        if (status == TN_RANGE_ERROR)
             return error_range(caller, 0, mmu_user_end() - 1);
+        if (status != TN_OK)
+            return status;
         uint64_t interrupted = shootdown_range(v, (vaddr_t){va}, pages, wait != 0);
         if (hart_self()->current == caller)
             syscall_results(caller, &interrupted, 1);

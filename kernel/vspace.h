@@ -52,4 +52,6 @@ static inline void vspace_load(struct hart *h, uint64_t satp)
     csr_write(satp, satp);
 }
 
+/* Can these pages be flushed? ALIGNMENT_ERROR, RANGE_ERROR. `pages` 0: the whole space. */
+status_t MUST_CHECK vspace_range_check(vaddr_t va, uint64_t pages);
 status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label);

@@ -39,13 +39,12 @@ unsigned port_flush(unsigned worker, uint64_t handle, vaddr_t va, uint64_t pages
 
 unsigned port_frames_get(unsigned worker, paddr_t *out, unsigned want, bool *zeroed)
 {
-    return frames_get(server.worker[worker]->ipc, out, want, zeroed);
+    return frames_get(server.worker[worker]->ipc, worker, out, want, zeroed);
 }
 
 void port_frames_put(unsigned worker, const paddr_t *in, unsigned n)
 {
-    (void)worker;
-    frames_put(in, n);
+    frames_put(worker, in, n);
 }
 
 unsigned port_tables_get(unsigned worker, unsigned level, paddr_t *out, unsigned want)

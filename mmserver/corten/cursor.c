@@ -8,6 +8,7 @@
 #include <corten/epoch.h>
 #include <corten/flush.h>
 #include <corten/lock.h>
+#include <corten/mark.h>
 #include <corten/ride.h>
 #include <corten/stock.h>
 
@@ -89,9 +90,13 @@ static void flush_at_end(struct ct_cursor *c)
 {
     struct ct_worker *w = c->worker;
     struct ct_space *s = c->space;
-    bool raced = c->stamp && generation_now(s) != c->generation; /* flush.h, 2. */
-    if (raced || c->flush_high == ~0ull) {
-        ct_space_flush(w, s, raced ? CT_FLUSH_RACED : CT_FLUSH_END_ALL);
+    if (c->stamp && !c->exclusive) {
+        uint64_t generation = generation_now(s);
+        if (ct_unlikely(generation != c->generation && !ct_flush_left_out(CT_FLUSH_RACED))) /* flush.h, 2. */
+            ct_mark_restamp(c, generation);
+    }
+    if (c->flush_high == ~0ull) {
+        ct_space_flush(w, s, CT_FLUSH_END_ALL);
     } else if (c->flush_high) {
         ct_space_flush_pages(w, s, CT_FLUSH_END_RANGE, c->flush_low, (c->flush_high - c->flush_low) >> TN_PAGE_BITS);
     }

@@ -18,8 +18,9 @@
  *    old one may look pending again, which costs one flush too many; one that is pending is always seen, since g lies
  *    in done .. started. Whoever removes a table stamps the entry it stood under, since links are cached as well.
  *    The stamp is written before the entries are really cleared (they are in the batch), so the transaction looks at
- *    `started` again before it unlocks, entries written, full fence between: where a flush has started meanwhile, it
- *    flushes once more itself. Should the same transaction map there again, it writes its batch and flushes first.
+ *    `started` again before it unlocks, entries written, full fence between: where a flush has started meanwhile, which
+ *    may have been too early, it puts the new number into its words (ct_mark_restamp). Should the same transaction map
+ *    there again, it writes its batch and flushes first.
  *
  * Policy NOW flushes before it unlocks, so there are no stamps and frames leave limbo with the transaction.
  * Loss of rights (protect, CT_HELD) is flushed before unlocking under both policies: clients rely on it.

@@ -6,7 +6,7 @@
 enum ct_flush_site {
     CT_FLUSH_SITE_NONE = 0,
     CT_FLUSH_REMAP,     /* cursor.c: before an address is mapped again */
-    CT_FLUSH_RACED,     /* cursor.c: a flush began between an entry's stamp and its clearing */
+    CT_FLUSH_RACED,     /* cursor.c: a flush began between an entry's stamp and its clearing: another stamp */
     CT_FLUSH_END_ALL,   /* cursor.c: end of a transaction, everything */
     CT_FLUSH_END_MANY,  /* cursor.c: end of a transaction, a long range */
     CT_FLUSH_END_RANGE, /* cursor.c: end of a transaction, a short range */

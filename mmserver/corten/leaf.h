@@ -148,7 +148,7 @@ ct_inline bool leaf_is_mapped(const struct leaf *leaf)
 ct_inline bool leaf_unmap(struct ct_worker *w, struct ct_space *s, struct ct_share *share, const struct leaf *leaf,
                           uint64_t word)
 {
-    bool room = w->limbo_count + leaf->count <= CT_LIMBO_FRAMES;
+    bool room = w->limbo_count + leaf->count <= CT_LIMBO_EARLY;
     if (ct_unlikely(ct_config.flush != CT_FLUSH_LAZY || leaf->d->meta == 0 || !room || !leaf_is_mapped(leaf)))
         return false;
     uint64_t *words = desc_words(leaf->d) + leaf->first;

@@ -193,3 +193,28 @@ enum ct_status cursor_mark(struct ct_cursor *c, uint64_t bytes, ct_word_t word)
         ct_reserve_drop(c);
     return CT_OK;
 }
+
+static void restamp_table(paddr_t table, unsigned level, uint64_t low, uint64_t last, uint64_t from, uint64_t to)
+{
+    struct ct_desc *d = port_desc(table);
+    uint64_t *words = desc_words(d), span = 1ull << level_shift(level);
+    if ((d->fill & WORD_STAMP_MASK) == from)
+        d->fill = (d->fill & ~WORD_STAMP_MASK) | to;
+    for (unsigned i = va_index(low, level), end = va_index(last, level); i <= end; i++) {
+        uint64_t entry_last = low | (span - 1);
+        uint64_t pte = level ? pte_read(table, i) : 0;
+        if (tn_pte_is_link(pte))
+            restamp_table(pte_table(pte), level - 1, low, entry_last < last ? entry_last : last, from, to);
+        else if (words && (words[i] & WORD_STAMP_MASK) == from)
+            words[i] = (words[i] & ~WORD_STAMP_MASK) | to;
+        low = entry_last + 1;
+    }
+}
+
+void ct_mark_restamp(struct ct_cursor *c, uint64_t generation)
+{
+    uint64_t stamp = (1 + generation % STAMP_MODULUS) << WORD_STAMP_SHIFT;
+    restamp_table(c->top, c->top_level, c->low, c->high - 1, c->stamp, stamp);
+    c->generation = generation;
+    c->stamp = stamp;
+}

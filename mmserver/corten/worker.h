@@ -24,6 +24,9 @@ struct ct_desc;
 #define CT_STOCK_BULK 64    /* moved at once from or to the environment */
 #define CT_STOCK_TABLES 16  /* tables of each level */
 #define CT_LIMBO_FRAMES 512 /* freed frames that await a flush; full: flush now */
+/* From here on one is worth starting. It takes a while, so it starts with room left for what comes meanwhile; the other
+ * workers whose frames it covers need none of their own. */
+#define CT_LIMBO_EARLY (CT_LIMBO_FRAMES / 4 * 3)
 
 /* Least size of a batch: runs, and old entries of one whole table. An IPC buffer of two pages is enough, four are
  * better. */

@@ -141,7 +141,7 @@ $(BUILD)/programs/%: $(BUILD)/elf/%
 $(foreach app,$(notdir $(patsubst %/,%,$(wildcard apps/*/))),\
     $(eval $(call program,$(app),$(wildcard apps/$(app)/*.c apps/$(app)/*.S))))
 $(eval $(call program,mmserver,$(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)))
-$(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S)))
+$(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S tests/spec/*.c)))
 # kbench stands in the kernel tests' frame, and measures as apps/bench does.
 $(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/bench/measure.c \
     $(addprefix tests/kernel/,asm.S check.c devices.c mem.c ptwrite.c space.c thread.c)))
@@ -258,7 +258,7 @@ bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kb
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/bench))
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1
 CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi=lp64

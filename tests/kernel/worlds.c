@@ -111,7 +111,7 @@ static void retype_call(struct world *w, struct spec_call *c)
                                     TN_ENDPOINT, 0,            13,           200};
     uint64_t type = types[any(w, sizeof types)], size = 0, count = any(w, 8) ? 1 : any(w, 4);
     if (type == TN_CNODE)
-        size = any(w, 16) ? 1 + any(w, SPEC_INNER_RADIX_MAX) : 12 + any(w, 30);
+        size = any(w, 16) ? 1 + any(w, SPEC_INNER_RADIX_MAX) : 15 + any(w, 30); /* too large, or no size at all */
     else if (type == TN_PAGETABLE)
         size = any(w, 16) ? any(w, w->spec.levels) : any(w, 10);
     else if (type == TN_FRAME || type == TN_UNTYPED)
@@ -254,7 +254,7 @@ static const char *differs(const struct spec_call *c, const struct kt_msg *got, 
 
 static bool one_call(struct world *w, uint64_t *words)
 {
-    static _Thread_local struct spec_answer a;
+    struct spec_answer *a = &w->answer;
     struct spec_call c;
     struct kt_msg m;
     next_call(w, &c, words);
@@ -263,21 +263,20 @@ static bool one_call(struct world *w, uint64_t *words)
         if (slot && spec_object_of(&w->spec, slot) && spec_object_of(&w->spec, slot)->type == TN_ENDPOINT)
             c.number = TN_SYS_NB_SEND;
     }
-    spec_call(&w->spec, &c, words, &a);
+    spec_call(&w->spec, &c, words, a);
     m = (struct kt_msg){.badge = c.a[0], .info = c.a[1], .mr = {c.a[2], c.a[3], c.a[4], c.a[5]}};
     kt_ecall(c.number, &m, c.a[6]);
-    w->differs = differs(&c, &m, &a, (const struct tn_pt_batch *)words);
-    if (a.error == TN_OK)
+    w->differs = differs(&c, &m, a, (const struct tn_pt_batch *)words);
+    if (a->error == TN_OK)
         w->accepted++;
     else
         w->refused++;
-    w->full = a.error == TN_NOT_ENOUGH_MEMORY || (w->full && w->calls % 4096);
+    w->full = a->error == TN_NOT_ENOUGH_MEMORY || (w->full && w->calls % 4096);
     w->crowded = !spec_has_room(&w->spec, 4);
     if (!w->differs && w->calls % 256 == 0)
         w->differs = spec_check(&w->spec);
     if (w->differs) {
         w->call = c;
-        w->answer = a;
         w->got = m;
     }
     return w->differs == NULL;
@@ -317,7 +316,7 @@ static void world_new(struct world *w, unsigned hart, uint64_t calls, uint64_t s
     tn_cptr_t cnode = kt_object(TN_CNODE, SPEC_RADIX);
     REQUIRE_OK(INV(cnode, TN_CNODE_COPY, SELF, cnode, TN_RIGHTS_ALL));
     REQUIRE_OK(kt_retype(KT_UNTYPED, TN_UNTYPED, MEMORY_BITS, cnode, MEMORY, 1));
-    REQUIRE_OK(INV(w->thread->tcb, TN_TCB_SET_SPACE, cnode, TN_INIT_VSPACE, 0));
+    REQUIRE_OK(INV(w->thread->tcb, TN_TCB_SET_SPACE, cnode, TN_INIT_VSPACE, kt_slot_fault));
     REQUIRE_OK(INV(w->thread->tcb, TN_TCB_SET_BUFFER, kt_slot_buffers, w->thread->index * KT_BUFFER_PAGES, 1));
     w->thread->arg[0] = (uint64_t)w;
     w->thread->arg[1] = seconds ? ~0ull : calls;

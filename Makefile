@@ -28,7 +28,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
+                 $(if $(filter test %-test fuzz soak,$(GOALS)),test) $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
 $(error tools are missing, see above)
@@ -161,7 +161,8 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | flush-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | flush-test | panic-test | fuzz     a part of them"
+	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
@@ -230,12 +231,12 @@ host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds flush-test
+.PHONY: both-builds flush-test panic-test soak
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds
-	@$(RUN_TESTS) host fuzz kernel system flushes
+	@$(RUN_TESTS) host fuzz kernel system flushes panics
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -244,6 +245,11 @@ system-test: both-builds
 	@$(RUN_TESTS) system
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
+panic-test: both-builds
+	@$(RUN_TESTS) panics
+# Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many.
+soak: both-builds
+	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) soak
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 

@@ -106,9 +106,10 @@ static void cnode_call(struct world *w, struct spec_call *c)
 
 static void retype_call(struct world *w, struct spec_call *c)
 {
-    static const uint8_t types[] = {TN_UNTYPED,  TN_CNODE,     TN_TCB,       TN_ENDPOINT,  TN_REPLY, TN_NOTIFICATION,
-                                    TN_VSPACE,   TN_PAGETABLE, TN_PAGETABLE, TN_PAGETABLE, TN_FRAME, TN_FRAME,
-                                    TN_ENDPOINT, 0,            13,           200};
+    static const uint8_t types[] = {
+        TN_UNTYPED,   TN_CNODE,     TN_TCB,       TN_ENDPOINT, TN_REPLY, TN_NOTIFICATION, TN_VSPACE,
+        TN_PAGETABLE, TN_PAGETABLE, TN_PAGETABLE, TN_FRAME,    TN_FRAME, TN_ENDPOINT,     0,
+        13,           200};
     uint64_t type = types[any(w, sizeof types)], size = 0, count = any(w, 8) ? 1 : any(w, 4);
     if (type == TN_CNODE)
         size = any(w, 16) ? 1 + any(w, SPEC_INNER_RADIX_MAX) : 15 + any(w, 30); /* too large, or no size at all */
@@ -165,7 +166,8 @@ static void object_call(struct world *w, struct spec_call *c)
 
 static void message_call(struct world *w, struct spec_call *c)
 {
-    static const uint8_t numbers[] = {TN_SYS_SIGNAL, TN_SYS_SIGNAL, TN_SYS_POLL, TN_SYS_NB_SEND, TN_SYS_NB_RECV, TN_SYS_REPLY};
+    static const uint8_t numbers[] = {TN_SYS_SIGNAL,  TN_SYS_SIGNAL,  TN_SYS_POLL,
+                                      TN_SYS_NB_SEND, TN_SYS_NB_RECV, TN_SYS_REPLY};
     c->number = numbers[any(w, sizeof numbers)];
     c->a[0] = cptr_of(w, any(w, 3) ? TN_NOTIFICATION : TN_ENDPOINT);
     c->a[1] = tn_info(any(w, 1000), 0, any(w, 16) ? any(w, 5) : any(w, 128));
@@ -325,9 +327,9 @@ static void world_new(struct world *w, unsigned hart, uint64_t calls, uint64_t s
 
 static void report(const struct world *w, unsigned hart)
 {
-    kt_printf("# hart %u, call %lu: %s differs: number %lu a0 %lx a1 %lx a2 %lx a3 %lx\n", hart, (unsigned long)w->calls,
-              w->differs, (unsigned long)w->call.number, (unsigned long)w->call.a[0], (unsigned long)w->call.a[1],
-              (unsigned long)w->call.a[2], (unsigned long)w->call.a[3]);
+    kt_printf("# hart %u, call %lu: %s differs: number %lu a0 %lx a1 %lx a2 %lx a3 %lx\n", hart,
+              (unsigned long)w->calls, w->differs, (unsigned long)w->call.number, (unsigned long)w->call.a[0],
+              (unsigned long)w->call.a[1], (unsigned long)w->call.a[2], (unsigned long)w->call.a[3]);
     kt_printf("#   a4 %lx a5 %lx a6 %lx: kernel a0 %lx a1 %lx mr %lx %lx\n", (unsigned long)w->call.a[4],
               (unsigned long)w->call.a[5], (unsigned long)w->call.a[6], (unsigned long)w->got.badge,
               (unsigned long)w->got.info, (unsigned long)w->got.mr[0], (unsigned long)w->got.mr[1]);

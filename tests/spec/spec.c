@@ -62,7 +62,8 @@ bool spec_has_room(const struct spec *s, uint32_t objects)
         used += s->object[n].type != TN_NULL;
     for (uint32_t i = SPEC_ROOT_SLOTS; i < SPEC_SLOTS; i++)
         slots += s->slot_taken[i];
-    return used + objects < SPEC_OBJECTS && slots + (objects << SPEC_INNER_RADIX_MAX) < (SPEC_SLOTS - SPEC_ROOT_SLOTS) / 2;
+    return used + objects < SPEC_OBJECTS &&
+           slots + (objects << SPEC_INNER_RADIX_MAX) < (SPEC_SLOTS - SPEC_ROOT_SLOTS) / 2;
 }
 
 static void insert_after(struct spec *s, uint32_t at, uint32_t slot, struct spec_slot cap)
@@ -324,7 +325,8 @@ static enum tn_error set_buffer(struct spec *s, struct spec_object *t, const uin
     return TN_OK;
 }
 
-static enum tn_error tcb(struct spec *s, struct spec_object *t, uint64_t label, const uint64_t *w, struct spec_answer *a)
+static enum tn_error tcb(struct spec *s, struct spec_object *t, uint64_t label, const uint64_t *w,
+                         struct spec_answer *a)
 {
     switch (label) {
     case TN_TCB_SET_BUFFER:
@@ -363,7 +365,8 @@ static enum tn_error tcb(struct spec *s, struct spec_object *t, uint64_t label, 
     }
 }
 
-static enum tn_error vspace(struct spec *s, struct spec_object *v, uint64_t label, const uint64_t *w, struct spec_answer *a)
+static enum tn_error vspace(struct spec *s, struct spec_object *v, uint64_t label, const uint64_t *w,
+                            struct spec_answer *a)
 {
     uint64_t user_end = 1ull << (11 + 9 * s->levels);
     switch (label) {
@@ -462,7 +465,8 @@ static enum tn_error invoke(struct spec *s, const struct spec_call *c, struct sp
 /* ---- messages, signals ---- */
 
 /* The slot that a call's a0 names, of a type and with a right. */
-static enum tn_error target(struct spec *s, uint64_t cptr, uint32_t right, uint8_t type, uint8_t or_type, uint32_t *slot)
+static enum tn_error target(struct spec *s, uint64_t cptr, uint32_t right, uint8_t type, uint8_t or_type,
+                            uint32_t *slot)
 {
     *slot = spec_lookup(s, cptr);
     const struct spec_object *o = *slot ? spec_object_of(s, *slot) : 0;

@@ -68,8 +68,8 @@ static enum tn_error check_frame_run(struct spec *s, const uint64_t *batch, cons
     return r->op == TN_PT_MAP ? check_page(*frame, r->page, r->count, level) : check_list(batch, r, *frame, level);
 }
 
-static enum tn_error check_run(struct spec *s, const uint64_t *batch, const struct tn_pt_run *r, struct spec_object **table,
-                               struct spec_object **object)
+static enum tn_error check_run(struct spec *s, const uint64_t *batch, const struct tn_pt_run *r,
+                               struct spec_object **table, struct spec_object **object)
 {
     *object = 0;
     enum tn_error e = named(s, r->table, TN_PAGETABLE, TN_WRITE, table);

@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "../spec/spec.h"
 
-#define CALLS_DEFAULT 10000
+#define CALLS_DEFAULT 20000 /* of all harts together */
 #define WORLDS_MAX 8
 #define SELF 1
 #define MEMORY 2
@@ -360,7 +360,7 @@ static void await_all(unsigned n)
 static void test_worlds(void)
 {
     unsigned n = kt_harts < WORLDS_MAX ? kt_harts : WORLDS_MAX;
-    uint64_t calls = argument("calls", CALLS_DEFAULT), seconds = argument("seconds", 0);
+    uint64_t calls = argument("calls", CALLS_DEFAULT / n), seconds = argument("seconds", 0);
     uint64_t accepted = 0, refused = 0;
 
     for (unsigned i = 0; i < n; i++)

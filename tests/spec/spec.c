@@ -533,7 +533,11 @@ static enum tn_error reply(struct spec *s, const struct spec_call *c)
 void spec_call(struct spec *s, const struct spec_call *c, const uint64_t *batch, struct spec_answer *a)
 {
     uint32_t slot;
-    *a = (struct spec_answer){0};
+    a->error = TN_OK;
+    a->words = 0;
+    a->a0 = 0;
+    a->mr_checked = a->has_failed_run = false;
+    memset(a->mr, 0, sizeof a->mr);
     switch (c->number) {
     case TN_SYS_CALL:
         a->error = invoke(s, c, a);
@@ -558,6 +562,7 @@ void spec_call(struct spec *s, const struct spec_call *c, const uint64_t *batch,
         a->error = reply(s, c);
         break;
     case TN_SYS_PT_WRITE:
+        memset(a->old_set, 0, sizeof a->old_set);
         spec_pt_write(s, batch, a);
         break;
     default:

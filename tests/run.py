@@ -26,11 +26,11 @@ HOST_LIMIT_S = 300
 KERNEL_RUNS = [
     ("release", 1, "sv39", "", 180),
     ("release", 2, "sv48", "", 180),
-    ("release", 4, "sv57", "", 300),
+    ("release", 4, "sv57", "", 600),
     ("release", 8, "sv39", "", 600),
-    ("debug", 1, "sv57", "", 180),
-    ("debug", 4, "sv39", "", 300),
-    ("debug", 8, "sv48", "smp", 300),
+    ("debug", 1, "sv57", "", 300),
+    ("debug", 4, "sv39", "", 600),
+    ("debug", 8, "sv48", "smp", 600),
     ("release", 64, "sv57", "smp", 300),
 ]
 

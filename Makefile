@@ -30,7 +30,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter verify,$(GOALS)),verify) $(if $(filter test %-test fuzz model,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
+                 $(if $(filter verify,$(GOALS)),verify) $(if $(filter test %-test fuzz model soak,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -142,7 +142,7 @@ $(BUILD)/programs/%: $(BUILD)/elf/%
 $(foreach app,$(notdir $(patsubst %/,%,$(wildcard apps/*/))),\
     $(eval $(call program,$(app),$(wildcard apps/$(app)/*.c apps/$(app)/*.S))))
 $(eval $(call program,mmserver,$(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)))
-$(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S)))
+$(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S tests/spec/*.c)))
 # kbench stands in the kernel tests' frame, and measures as apps/bench does.
 $(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/bench/measure.c \
     $(addprefix tests/kernel/,asm.S check.c devices.c mem.c ptwrite.c space.c thread.c)))
@@ -162,8 +162,9 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz | model     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
+	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
@@ -237,12 +238,12 @@ host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds flush-test
+.PHONY: both-builds flush-test panic-test soak
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes profile scale
+	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -255,6 +256,11 @@ flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
 scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
+panic-test: both-builds
+	@$(RUN_TESTS) panics
+# Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many.
+soak: both-builds
+	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) soak
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 model:
@@ -311,7 +317,7 @@ verify:
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench tests/verify platform/qemu-virt))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/bench tests/verify platform/qemu-virt))
 PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1

@@ -12,8 +12,10 @@
 
 #if TENON_DEBUG
 #include "flushcheck.h"
+#include "csr.h"
 #include "memory.h"
 #include "panic.h"
+#include "panictest.h"
 #include "tcb.h"
 
 #define TABLES_PER_CHECK 2
@@ -48,6 +50,8 @@ static void check_table(pte_t *table, uint32_t level)
 
 void invariants_check(struct hart *h)
 {
+    hart_event("entry: scause, pc", csr_read(scause), csr_read(sepc));
+    panictest_check(h);
     flushlog_check_entry(h);
     kassert(h->locks_held == 0);
     kassert(!h->current || (h->current->hart == h && h->current->state == THREAD_READY));

@@ -10,6 +10,7 @@
 #include "flushsite.h"
 #include "hart.h"
 #include "ipi.h"
+#include "panictest.h"
 #include "platform.h"
 #include "shootdown.h"
 #include "tcb.h"
@@ -36,6 +37,8 @@ void memory_init(void)
     ram_pages = phys_to_pfn((paddr_t){high}).v - ram_base.v;
     types = bootmem_alloc(ram_pages, CACHE_LINE); /* zero: PAGE_NONE */
     flushcheck_init(pfn_to_phys(ram_base), ram_pages);
+    if (TENON_DEBUG)
+        panictest_init();
 }
 
 static bool in_ram(paddr_t p)

@@ -97,6 +97,8 @@ static void print_events(void)
 {
     for (uint32_t i = 0; i < hart_count; i++) {
         const struct hart *h = hart_at(i);
+        if (h->event_next == 0)
+            kprintf("hart %u: nothing yet\n", i);
         for (uint32_t back = EVENTS_SHOWN; back > 0; back--) {
             const struct event *e = &h->events[(h->event_next - back) % EVENT_RING];
             if (e->what != NULL)
@@ -105,11 +107,27 @@ static void print_events(void)
     }
 }
 
+static void print_registers(const uint64_t regs[32])
+{
+    static const char *const names[32] = {"pc", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "fp", "s1", "a0",
+                                          "a1", "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
+                                          "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+    for (unsigned i = 0; i < 32; i++)
+        kprintf("%4s %016lx%s", names[i], regs[i], i % 4 == 3 ? "\n" : "  ");
+}
+
 static void panic_end(uint64_t pc, uint64_t leaf_ra, uint64_t fp)
 {
     const struct tcb *t = hart_self()->current;
-    kprintf("sstatus %016lx  satp %016lx  thread %p  its pc %016lx\n", csr_read(sstatus), csr_read(satp),
-            (const void *)t, t ? t->x[REG_PC] : 0);
+    kprintf("sstatus %016lx  satp %016lx  thread %p%s\n", csr_read(sstatus), csr_read(satp), (const void *)t,
+            t ? ", whose registers are" : "");
+    if (t)
+        print_registers(t->x);
+    if (leaf_ra !=
+        0) { /* a function that has not made its frame is not in the backtrace's chain, but its caller is here */
+        kprintf("ra leads to:\n");
+        print_address(0, leaf_ra - 4);
+    }
     print_backtrace(pc, leaf_ra, fp);
     print_events();
     platform_stop(true);
@@ -130,13 +148,9 @@ void panic(const char *format, ...)
 
 void panic_kernel_trap(uint64_t regs[32], uint64_t scause, uint64_t stval)
 {
-    static const char *const names[32] = {"pc", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "fp", "s1", "a0",
-                                          "a1", "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
-                                          "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
     panic_begin();
     kprintf("trap in the kernel, scause %016lx  stval %016lx\n", scause, stval);
-    for (unsigned i = 0; i < 32; i++)
-        kprintf("%4s %016lx%s", names[i], regs[i], i % 4 == 3 ? "\n" : "  ");
+    print_registers(regs);
     panic_end(regs[0], regs[1], regs[8]);
     __builtin_unreachable();
 }

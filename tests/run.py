@@ -1,11 +1,12 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, profile, scale
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, panics, profile, scale, soak
 """
 
 import argparse
 import glob
 import os
+import re
 import subprocess
 import sys
 import time
@@ -31,11 +32,11 @@ HOST_LIMIT_S = 300
 KERNEL_RUNS = [
     ("release", 1, "sv39", "", 180),
     ("release", 2, "sv48", "", 180),
-    ("release", 4, "sv57", "", 300),
+    ("release", 4, "sv57", "", 600),
     ("release", 8, "sv39", "", 600),
-    ("debug", 1, "sv57", "", 180),
-    ("debug", 4, "sv39", "", 300),
-    ("debug", 8, "sv48", "smp", 300),
+    ("debug", 1, "sv57", "", 300),
+    ("debug", 4, "sv39", "", 600),
+    ("debug", 8, "sv48", "smp", 600),
     ("release", 64, "sv57", "smp", 300),
 ]
 
@@ -187,8 +188,42 @@ def model_part(tally, options):
     models.check_all(wanted, report)
 
 
-PARTS = {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "model": model_part,
-         "profile": profile_part, "flushes": flushes_part, "scale": scale_part}
+# What a panic must say, whatever caused it: hart, registers, a backtrace with names, events of both harts.
+PANIC_LINES = [r"PANIC on hart 1 ", r"\bra +[0-9a-f]{16} +sp +[0-9a-f]{16}", r"#0 [0-9a-f]{16} \w+\+0x", r"#\d [0-9a-f]{16} invariants_check\+0x",
+               r"#\d [0-9a-f]{16} trap_handle\+0x", r"^hart 0 at \d+: entry: scause", r"^hart 1 at \d+: entry: scause"]
+PANICS = [("assert", [r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"last trap: scause [0-9a-f]{16}"]),
+          ("trap", [r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"])]
+
+
+def panics_part(tally, options):
+    for cause, wanted in PANICS:
+        if options.filter not in f"panic-{cause}":
+            continue
+        system = machine.System(f"panic-{cause}", options.debug, harts=2, init="ktest", limit_s=120,
+                                bootargs=f"init=ktest test=smp seed={options.seed} panic-test={cause}")
+        result = machine.run(system, lambda line: None)
+        failures = [f"no line matches: {pattern}" for pattern in PANIC_LINES + wanted
+                    if not any(re.search(pattern, line) for line in result.lines)]
+        if result.status in (0, machine.HANG):
+            failures.append(f"ended with status {result.status}")
+        tally.add(f"panics: {cause}", result.seconds, 0 if failures else 1, failures, details=result.lines[-60:],
+                  repeat=f"make panic-test TEST=panic-{cause}")
+
+
+def soak_part(tally, options):
+    limit_s = options.soak_seconds or 3600
+    amount = f"seconds={options.soak_seconds}" if options.soak_seconds else f"calls={options.soak_calls // 2}"
+    system = machine.System("soak", options.debug, harts=2, init="ktest", limit_s=limit_s + 120,
+                            bootargs=f"init=ktest test=worlds.as seed={options.seed} limit={limit_s + 100} {amount}")
+    result = machine.run(system, lambda line: None)
+    report = tap.read(result.lines)
+    made = next((line[2:] for line in result.lines if " calls as specified" in line), "no calls")
+    tally.add_report(f"soak: {made}", result.seconds, report, result.status, details=result.lines[-40:],
+                     repeat=f"make soak SEED={options.seed} SECONDS={options.soak_seconds}")
+
+
+PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
+         "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "soak": soak_part}
 
 
 def parse():
@@ -198,6 +233,8 @@ def parse():
     parser.add_argument("--debug", default="build-debug")
     parser.add_argument("--filter", default="")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--soak-seconds", type=int, default=0, help="0: as many calls as --soak-calls")
+    parser.add_argument("--soak-calls", type=int, default=10_000_000)
     parser.add_argument("--fuzz-seconds", type=int, default=15)
     parser.add_argument("--full", action="store_true", help="the larger models too")
     return parser.parse_args()

@@ -35,5 +35,8 @@ void ct_range_skip(struct ct_search *search, uint64_t next);
 /* The candidate at va was mapped. */
 void ct_range_taken(struct ct_search *search, uint64_t va);
 
+/* The candidate at va is free, but could not be mapped for lack of memory: it can be had again. */
+void ct_range_untaken(struct ct_search *search, uint64_t va);
+
 /* bytes at va were unmapped; generation: flush after which they are worth taking again (0: at once). */
 void ct_range_freed(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64_t bytes, uint64_t generation);

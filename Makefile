@@ -144,6 +144,9 @@ $(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S)))
 # kbench stands in the kernel tests' frame, and measures as apps/bench does.
 $(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/bench/measure.c \
     $(addprefix tests/kernel/,asm.S check.c devices.c mem.c ptwrite.c space.c thread.c)))
+# Programs that stand in init's place: its parts, and a main of their own.
+$(foreach name,ends quotas,$(eval $(call program,$(name),tests/failure/$(name).c tests/failure/drive.c \
+    $(filter-out apps/init/main.c,$(wildcard apps/init/*.c apps/init/*.S)))))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 
@@ -273,7 +276,7 @@ profile-picture: $(PROFILE_NEEDS)
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/bench platform/qemu-virt))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/failure tests/bench platform/qemu-virt))
 PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1

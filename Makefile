@@ -147,9 +147,10 @@ $(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/be
 # Programs that stand in init's place: its parts, and a main of their own.
 $(foreach name,ends quotas,$(eval $(call program,$(name),tests/failure/$(name).c tests/failure/drive.c \
     $(filter-out apps/init/main.c,$(wildcard apps/init/*.c apps/init/*.S)))))
-# A memory server with a fault put in, which the tests of clients' ends must find.
-$(eval $(call program,leaky_server,tests/failure/leaky_threads.c $(filter-out mmserver/threads.c,\
-    $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c))))
+# Memory servers with a fault put in, one file in the place of another, which tests must find.
+MMSERVER := $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)
+$(eval $(call program,leaky_server,tests/failure/leaky_threads.c $(filter-out mmserver/threads.c,$(MMSERVER))))
+$(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mmserver/frames.c,$(MMSERVER))))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 

@@ -10,7 +10,7 @@ Keys of the first line; those with several values are run in every combination:
     harts (4)   mmu (the widest)   mm, flush (as the description says)   build (release, and its first combination in debug)
     mem (512M)  of the machine
     expect      passed: status 0 and the line 'tenon: passed';  failed: any other status, no such line;
-                ended: either, but a failure with a line 'tenon: failed: why'
+                ended: either, but a failure with its line, 'tenon: failed: why', or the kernel's 'boot: why'
     limit (60)  seconds until it is a hang      init (init)
     check       wordcount: totals and most frequent words must equal what standard tools count in the input
 """
@@ -138,7 +138,7 @@ def verdict(test, result):
     elif expected == "failed" and (result.status == 0 or result.passed()):
         failures.append("expected to fail, but passed")
     elif expected == "ended" and not result.passed() and not (
-            result.status != 0 and any(line.startswith("tenon: failed: ") for line in result.lines)):
+            result.status != 0 and any(line.startswith(("tenon: failed: ", "boot: ")) for line in result.lines)):
         failures.append(f"expected an end with its reason, but ended with status {result.status}")
     for pattern in test.output:
         if not any(re.search(pattern, line) for line in result.lines):

@@ -18,7 +18,7 @@
 #define KINDS 8 /* tests/system/victim.c */
 #define GROUP 4 /* victims at once */
 #define EXIT_STATUS 7
-#define BEFORE_FIRST_TICKS 64u
+#define DOUBLINGS 13
 
 enum way { WAY_KILL, WAY_FAULT, WAY_EXIT, WAYS };
 
@@ -42,10 +42,10 @@ static uint64_t random_number(void)
     return random_state * 0x2545f4914f6cdd1dull >> 11;
 }
 
-/* Short ones as often as long ones: 6 us to 26 ms, where a tick is 100 ns. */
+/* 0.1 us to 26 ms (a tick is 100 ns), short ones as likely as long ones. */
 static uint64_t random_ticks(void)
 {
-    uint64_t most = (uint64_t)BEFORE_FIRST_TICKS << random_number() % 13;
+    uint64_t most = 64ull << random_number() % DOUBLINGS;
 
     return random_number() % most + 1;
 }

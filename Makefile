@@ -15,6 +15,7 @@ MEM     ?= 512M
 MMU     ?=#               sv39, sv48 or sv57; empty: the widest there is
 MM      ?=#               user-adv or user-rw; empty: as the system's description says
 FLUSH   ?=#               now or lazy; empty: as the system's description says
+AROUND  ?=#               pages that a fault may map at once; empty: as the system's description says
 DEBUG   ?= 0#             1: invariants checked at run time, other build directory
 TEST    ?=#               run only tests whose name contains this
 SEED    ?= 1#             seed of all tests that are random
@@ -28,7 +29,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile%,$(GOALS)),build run plugin) \
+                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -167,19 +168,21 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
+	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
+	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
-	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy DEBUG=1"
+	@echo "APP=wordcount INPUT=file HARTS=4 MEM=512M MMU=sv39|sv48|sv57 MM=user-adv|user-rw FLUSH=now|lazy AROUND=1 DEBUG=1"
 	@echo "TEST=part-of-a-name SEED=1 SECONDS=60 (of fuzzing)"
 
 # QEMU's port for gdb differs from user to user, so that several can debug on one machine.
 RUN = $(PYTHON) platform/qemu-virt/run.py $(1) --build $(BUILD) --app '$(APP)' --input '$(or $(INPUT),build/input.txt)' \
-      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)'
+      --harts '$(HARTS)' --mem '$(MEM)' --mmu '$(MMU)' --mm '$(MM)' --flush '$(FLUSH)' --around '$(AROUND)'
 
 run:
 	@$(TOOLS) install run
@@ -238,12 +241,12 @@ host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds
+.PHONY: both-builds flush-test
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so
-	@$(RUN_TESTS) host fuzz kernel system profile
+test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so
+	@$(RUN_TESTS) host fuzz kernel system profile flushes scale
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -252,6 +255,10 @@ system-test: both-builds
 	@$(RUN_TESTS) system
 profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
+flush-test: host-programs both-builds
+	@$(RUN_TESTS) flushes
+scale-test: all build/plugins/timing.so
+	@$(RUN_TESTS) scale
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 
@@ -260,8 +267,18 @@ fuzz: host-programs
 BENCH  ?=#                run only benchmarks whose name contains this
 RECORD ?= 0#              1: write what was measured into tests/bench/expected.json
 .PHONY: bench
-bench: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
+bench: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) --filter '$(BENCH)' $(if $(filter 1,$(RECORD)),--record)
+
+# What is not exact, or no figure: harts that run at the same time, wall time, where the boot's instructions go.
+RUNS ?= 10#               of `make bench-wall`: runs of each system
+.PHONY: bench-flushes bench-wall bench-boot
+bench-flushes: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver bench)
+	@$(PYTHON) tests/bench/more.py flushes --build $(BUILD)
+bench-wall: $(BUILD)/kernel.elf $(addprefix $(BUILD)/programs/,init mmserver wordcount) build/input.txt
+	@$(PYTHON) tests/bench/more.py wall --build $(BUILD) --runs $(RUNS)
+bench-boot: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/programs/,init mmserver bench)
+	@$(PYTHON) tests/bench/boot.py --build $(BUILD) --mm '$(MM)'
 
 # Where they go: the same systems under a plug-in of QEMU's, which is a program of this machine.
 PROFILE_NEEDS := $(BUILD)/kernel.elf build/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
@@ -277,6 +294,15 @@ profile-picture: $(PROFILE_NEEDS)
 	@$(PYTHON) tests/bench/profile.py --build $(BUILD) --bench '$(PICTURE_OF)' --quiet
 	@$(PYTHON) tests/bench/picture.py --out docs/profile.svg $(PICTURE_OF:%=$(BUILD)/bench/profile-%.json)
 
+# Work of many harts at once, in simulated time; docs/benchmarks.md. HARTS=16 on the command line: 1 and 16 harts alone.
+SCALE_NEEDS := $(BUILD)/kernel.elf build/plugins/timing.so $(addprefix $(BUILD)/programs/,init mmserver scale)
+SCALE_HARTS := $(if $(filter command line environment,$(origin HARTS)),--harts 1 $(filter-out 1,$(HARTS)))
+.PHONY: scale scale-test
+build/plugins/timing.so: $(wildcard platform/qemu-virt/timing_*.[ch])
+scale: $(SCALE_NEEDS)
+	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --filter '$(BENCH)' $(SCALE_HARTS) --mm '$(MM)' --flush '$(FLUSH)' \
+	    $(if $(filter 1,$(RECORD)),--record)
+
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
@@ -288,7 +314,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds build/plugins/profile.so
+lint: both-builds build/plugins/profile.so build/plugins/timing.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

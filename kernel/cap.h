@@ -44,6 +44,8 @@ struct slot {
 } __attribute__((aligned(1 << TN_SLOT_BITS))); /* slot references count in these units */
 _Static_assert(sizeof(struct slot) == 1 << TN_SLOT_BITS, "ABI: size of a slot");
 
+/*@ assigns \nothing;
+    ensures \result == c.w0 / 0x100000000000000; */
 static inline enum tn_object cap_type(struct cap c)
 {
     return (enum tn_object)(c.w0 >> 56);
@@ -52,10 +54,18 @@ static inline void *cap_object(struct cap c)
 {
     return (void *)(((int64_t)(c.w0 << 8) >> 8) & ~63ll);
 }
+/*@ assigns \nothing;
+    ensures \result == c.w0 % 16; */
 static inline uint64_t cap_rights(struct cap c)
 {
     return c.w0 & TN_RIGHTS_ALL;
 }
+/*@ requires rights < 16;
+    assigns \nothing;
+    ensures \result <==> (SPEC_BIT(rights, 0) == 0 || SPEC_BIT(c.w0, 0) == 1) &&
+                         (SPEC_BIT(rights, 1) == 0 || SPEC_BIT(c.w0, 1) == 1) &&
+                         (SPEC_BIT(rights, 2) == 0 || SPEC_BIT(c.w0, 2) == 1) &&
+                         (SPEC_BIT(rights, 3) == 0 || SPEC_BIT(c.w0, 3) == 1); */
 static inline bool cap_has(struct cap c, uint64_t rights)
 {
     return (c.w0 & rights) == rights;
@@ -71,13 +81,22 @@ static inline struct cap cap_make(enum tn_object type, const void *object, uint6
 #define CAP_NULL ((struct cap){0, 0})
 
 #define FRAME_DEVICE 0x100ull
+/*@ assigns \nothing;
+    ensures \result == c.w1 % 64; */
 static inline uint32_t cap_frame_bits(struct cap c)
 {
     return c.w1 & 63;
 }
+/*@ requires 12 <= c.w1 % 64 && c.w1 % 64 <= 38;
+    assigns \nothing;
+    ensures 1 <= \result && \result <= 0x4000000; */
+static inline uint64_t cap_frame_pages(struct cap c)
+{
+    return 1ull << (cap_frame_bits(c) - TN_PAGE_BITS);
+}
 
 /* Copies a slot's capability. A slot that is being changed reads as empty. */
-static inline struct cap slot_read(const struct slot *s)
+static inline __attribute__((always_inline)) struct cap slot_read(const struct slot *s)
 {
     for (;;) {
         uint32_t seq = load_relaxed(&s->seq);

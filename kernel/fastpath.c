@@ -8,6 +8,7 @@
  */
 #include "fastpath.h"
 #include "endpoint.h"
+#include "flushcheck.h"
 #include "fp.h"
 #include "gate.h"
 #include "invariants.h"
@@ -17,6 +18,7 @@
 #include "ptfast.h"
 #include "reply.h"
 #include "sched.h"
+#include "shootdown.h"
 #include "vspace.h"
 #include <tenon/fault.h>
 #include <tenon/invoke.h>
@@ -195,17 +197,37 @@ no:
     return NULL;
 }
 
+/* TN_VSPACE_FLUSH of a space that this hart alone has. Returns where it is another call, where another hart has the space too, and
+ * where the arguments are wrong. */
+static __attribute__((noinline)) void flush_alone(struct tcb *t, uint64_t cptr, uint64_t info, vaddr_t va,
+                                                  uint64_t pages)
+{
+    if (info != tn_info(TN_VSPACE_FLUSH, 0, 3) || vspace_range_check(va, pages) != TN_OK)
+        return;
+    struct cap c = cspace_lookup(t->root, cptr);
+    if (cap_type(c) != TN_VSPACE || !shootdown_alone(hart_self(), cap_object(c), va, pages))
+        return;
+    t->x[REG_A0] = 0;
+    t->x[REG_A1] = tn_info(0, 0, 1);
+    t->x[REG_A2] = 0; /* harts interrupted */
+    run_on(t);
+}
+
 void fast_call(uint64_t cptr, uint64_t info, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3)
 {
     struct hart *h = hart_self();
     struct tcb *t = h->current;
     invariants_check(h);
-    if (unlikely(!is_in_root(t->root, cptr) || !info_is_simple(info)))
+    if (unlikely(!is_in_root(t->root, cptr) || !info_is_simple(info))) {
+        flush_alone(t, cptr, info, (vaddr_t){m0}, m1);
         return;
+    }
     struct cap c = slot_read(root_slot(t->root, cptr));
     struct endpoint *e;
-    if (unlikely(!endpoint_to(h, c, info, &e)))
+    if (unlikely(!endpoint_to(h, c, info, &e))) {
+        flush_alone(t, cptr, info, (vaddr_t){m0}, m1);
         return;
+    }
     struct tcb *to = meet(h, t, e);
     if (unlikely(!to))
         return;
@@ -273,6 +295,7 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
         spin_unlock(&e->lock, RANK_ENDPOINT);
         return;
     }
+    flushcheck_reply(to);
     save_callee_saved(t);
     t->state = THREAD_BLOCKED_RECV;
     e->queue = QUEUE_RECEIVERS;
@@ -296,14 +319,25 @@ void fast_reply_recv(uint64_t cptr, uint64_t info, uint64_t m0, uint64_t m1, uin
 
 /* ---- page-table writes ---- */
 
-/* hop 7, then 8 and 9. Where the second half cannot be done here the batch is empty by then: the slow way writes nothing twice. */
+/* Batches of other kinds, or refused ones. false: refused, and the thread told. */
+static __attribute__((noinline)) bool write_any(struct tcb *t)
+{
+    status_t status = ptwrite_batch(t);
+    if (likely(status == TN_OK))
+        return true;
+    tcb_set_error(t, status);
+    return false;
+}
+
+/* hop 7, then 8 and 9. Where the second half cannot be done here the batch is empty by then: the slow way writes nothing
+ * twice. */
 void fast_pt_reply_recv(void)
 {
     struct hart *h = hart_self();
     struct tcb *t = h->current;
     invariants_check(h);
-    if (unlikely(!ptfast_batch(t)))
-        return;
+    if (unlikely(!ptfast_batch(t)) && !write_any(t))
+        run_on(t);
     reply_and_wait(h, t, t->x[REG_A0], t->x[REG_A1], t->x[REG_A2], t->x[REG_A3], t->x[REG_A4], t->x[REG_A5],
                    t->x[REG_A6]);
 }
@@ -313,8 +347,7 @@ void fast_pt_write(void)
     struct hart *h = hart_self();
     struct tcb *t = h->current;
     invariants_check(h);
-    if (unlikely(!ptfast_batch(t)))
-        return;
-    tcb_set_info(t, 0);
+    if (likely(ptfast_batch(t)) || write_any(t))
+        tcb_set_info(t, 0);
     run_on(t);
 }

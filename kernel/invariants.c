@@ -11,6 +11,7 @@
 #include "invariants.h"
 
 #if TENON_DEBUG
+#include "flushcheck.h"
 #include "memory.h"
 #include "panic.h"
 #include "tcb.h"
@@ -47,6 +48,7 @@ static void check_table(pte_t *table, uint32_t level)
 
 void invariants_check(struct hart *h)
 {
+    flushlog_check_entry(h);
     kassert(h->locks_held == 0);
     kassert(!h->current || (h->current->hart == h && h->current->state == THREAD_READY));
     uint32_t tables = 0;

@@ -6,6 +6,7 @@
  */
 #include "ipc.h"
 #include "cdt.h"
+#include "flushcheck.h"
 #include "gate.h"
 #include "sched.h"
 #include <tenon/fault.h>
@@ -248,6 +249,7 @@ struct tcb *ipc_reply(struct tcb *t, struct reply *r, bool cspace_held)
     if (unlikely(!caller))
         return NULL;
     store_relaxed(&caller->state, THREAD_WAKING);
+    flushcheck_reply(caller);
     if (caller->fault_label != 0)
         answer_fault(t, caller);
     else

@@ -5,6 +5,8 @@
 #include "ipi.h"
 #include "csr.h"
 #include "fence.h"
+#include "flushcheck.h"
+#include "flushsite.h"
 #include "panic.h"
 #include "sbi.h"
 #include "sched.h"
@@ -16,21 +18,47 @@ static void box_open(struct hart *to)
     spin_lock(&to->box.lock, RANK_IPIBOX);
 }
 
-/* Counts the request just added, and interrupts the owner unless it has been since it last looked. With `spare_idle` an idle
- * owner is left alone: it sees the request when it leaves its idle loop, either before or after we see it idle. */
-static ipi_ticket_t box_close(struct hart *to, bool spare_idle)
+void ipi_burst_send(struct ipi_burst *burst)
+{
+    if (burst->mask != 0)
+        sbi_send_ipis(burst->mask, burst->base);
+    burst->mask = 0;
+}
+
+static void burst_add(struct ipi_burst *burst, uint64_t hartid)
+{
+    if (burst->mask != 0 && hartid - burst->base >= 64)
+        ipi_burst_send(burst);
+    if (burst->mask == 0)
+        burst->base = hartid;
+    burst->mask |= 1ull << (hartid - burst->base);
+}
+
+/* Counts the request just added, and interrupts the owner unless it has been since it last looked. An idle owner is left alone
+ * where the request is the flush `spare`: it sees it when it leaves its idle loop, either before or after we see it idle. */
+static ipi_ticket_t box_close(struct hart *to, const struct flush_request *spare, struct ipi_burst *burst)
 {
     struct ipi_box *box = &to->box;
     ipi_ticket_t ticket = box->posted + 1;
     store_relaxed(&box->posted, ticket);
     fence_rw(); /* pairs with: sched.c, idle */
-    bool spared = spare_idle && load_relaxed(&to->idle) != 0;
+    bool spared = spare && load_relaxed(&to->idle) != 0;
     bool interrupt = !spared && !box->interrupted;
     box->interrupted |= interrupt;
+    if (spared)
+        flushlog_promise(to, *spare);
     spin_unlock(&box->lock, RANK_IPIBOX);
     if (interrupt)
-        sbi_send_ipi(to->hartid);
+        burst_add(burst, to->hartid);
     return spared ? 0 : ticket;
+}
+
+static ipi_ticket_t box_close_alone(struct hart *to)
+{
+    struct ipi_burst burst = {0, 0};
+    ipi_ticket_t ticket = box_close(to, NULL, &burst);
+    ipi_burst_send(&burst);
+    return ticket;
 }
 
 void ipi_wake(struct hart *to, struct tcb *t)
@@ -42,7 +70,7 @@ void ipi_wake(struct hart *to, struct tcb *t)
     else
         to->box.wake_first = t;
     to->box.wake_last = t;
-    box_close(to, false);
+    box_close_alone(to);
 }
 
 ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call)
@@ -53,37 +81,37 @@ ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call)
     while (*last)
         last = &(*last)->next;
     *last = call;
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
-ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r)
+ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r, struct ipi_burst *burst)
 {
     box_open(to);
     if (to->box.flush_count < FLUSH_RING)
         to->box.flush[to->box.flush_count++] = r;
-    else
+    else if (!flush_left_out(FLUSH_RING_OVERFLOW))
         to->box.flush_everything = true;
-    return box_close(to, true);
+    return box_close(to, &r, burst);
 }
 
 ipi_ticket_t ipi_post_flush_everything(struct hart *to)
 {
     box_open(to);
     to->box.flush_everything = true;
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
 ipi_ticket_t ipi_post_fence_i(struct hart *to)
 {
     box_open(to);
     to->box.fence_i = true;
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
 ipi_ticket_t ipi_post_nothing(struct hart *to)
 {
     box_open(to);
-    return box_close(to, false);
+    return box_close_alone(to);
 }
 
 void ipi_post_stop(struct hart *to)
@@ -104,9 +132,9 @@ static void serve_wakes(struct hart *h, struct tcb *t)
 
 static void serve_flushes(const struct ipi_box *box)
 {
-    if (box->flush_everything)
-        tlb_flush_all();
-    else
+    if (box->flush_everything && !flush_left_out(FLUSH_SERVE_EVERYTHING))
+        flush_local((struct flush_request){0, {0}, 0});
+    else if (!box->flush_everything && !flush_left_out(FLUSH_SERVE_RANGES))
         for (uint32_t i = 0; i < box->flush_count; i++)
             flush_local(box->flush[i]);
     if (box->fence_i)

@@ -18,12 +18,19 @@ struct hart_call {
     struct hart_call *next;
 };
 
+/* Harts to interrupt with one call of the firmware. All zero: none. */
+struct ipi_burst {
+    uint64_t base, mask; /* bit i: the hart with the firmware's number base + i */
+};
+
 typedef uint64_t ipi_ticket_t; /* 0: nothing to wait for */
 
 void ipi_wake(struct hart *to, struct tcb *t); /* hands a WAKING thread to its home */
 ipi_ticket_t ipi_post_call(struct hart *to, struct hart_call *call);
-/* An idle hart is not interrupted: it serves its box before it runs user code again. The ticket is then 0. */
-ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r);
+/* An idle hart is not interrupted: it serves its box before it runs user code again. The ticket is then 0. Interrupts to
+ * the others are gathered in the burst, which must be sent before anything else is done. */
+ipi_ticket_t ipi_post_flush(struct hart *to, struct flush_request r, struct ipi_burst *burst);
+void ipi_burst_send(struct ipi_burst *burst);
 ipi_ticket_t ipi_post_flush_everything(struct hart *to);
 ipi_ticket_t ipi_post_fence_i(struct hart *to);
 ipi_ticket_t ipi_post_nothing(struct hart *to);

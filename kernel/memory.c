@@ -6,6 +6,8 @@
 #include "atomic.h"
 #include "bootmem.h"
 #include "csr.h"
+#include "flushcheck.h"
+#include "flushsite.h"
 #include "hart.h"
 #include "ipi.h"
 #include "platform.h"
@@ -33,6 +35,7 @@ void memory_init(void)
     ram_base = phys_to_pfn((paddr_t){low});
     ram_pages = phys_to_pfn((paddr_t){high}).v - ram_base.v;
     types = bootmem_alloc(ram_pages, CACHE_LINE); /* zero: PAGE_NONE */
+    flushcheck_init(pfn_to_phys(ram_base), ram_pages);
 }
 
 static bool in_ram(paddr_t p)
@@ -53,6 +56,7 @@ paddr_t memory_page(uint64_t n)
 void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type)
 {
     uint64_t first = phys_to_pfn(base).v, last = phys_to_pfn((paddr_t){base.v + bytes - 1}).v;
+    flushcheck_retyped(pfn_to_phys(phys_to_pfn(base)), (last - first + 1) << TN_PAGE_BITS);
     memset(&types[first - ram_base.v], type, last - first + 1);
 }
 
@@ -93,8 +97,10 @@ static void clear_table(pte_t *table, paddr_t base, uint64_t bytes)
     for (uint32_t i = 0; i < TN_PT_ENTRIES; i++) {
         pte_t pte = load_relaxed(&table[i]);
         while ((pte & TN_PTE_V) && (pte & (TN_PTE_U | TN_PTE_G)) != TN_PTE_G && tn_pte_paddr(pte) - base.v < bytes) {
-            if (compare_exchange_relaxed(&table[i], pte, 0))
+            if (compare_exchange_relaxed(&table[i], pte, 0)) {
+                flushcheck_entry(&table[i], pte, 0, true);
                 break;
+            }
             pte = load_relaxed(&table[i]);
         }
     }
@@ -135,6 +141,8 @@ status_t memory_unmap(struct tcb *t, uint64_t w0, uint64_t version, paddr_t base
     if (status != TN_OK)
         return status;
     t->scan_w0 = 0;
-    shootdown_everything();
+    if (!flush_left_out(FLUSH_UNMAP))
+        shootdown_everything();
+    flushcheck_gone(base, bytes);
     return TN_OK;
 }

@@ -58,6 +58,15 @@ static uint32_t count_asid_bits(void)
     return bits;
 }
 
+/* Debug builds: the boot argument asid-bits=N (one digit) makes ASIDs few, so that spaces without one occur in tests. */
+static uint32_t limited(uint32_t bits)
+{
+    size_t length = 0;
+    const char *limit = platform_bootarg("asid-bits", &length);
+    uint32_t n = limit && length == 1 ? (uint32_t)(*limit - '0') : bits;
+    return n < bits ? n : bits;
+}
+
 static bool holds_ram(uint64_t gib)
 {
     for (uint32_t i = 0; i < platform.memory_count; i++) {
@@ -89,6 +98,8 @@ bool mmu_init(void)
         if ((wanted == NULL || asked) && try_mode(levels)) {
             mark_devices();
             mmu_asid_bits = count_asid_bits();
+            if (TENON_DEBUG)
+                mmu_asid_bits = limited(mmu_asid_bits);
             return true;
         }
     }

@@ -40,27 +40,47 @@ static inline bool pt_rights_valid(uint64_t rights)
 {
     return rights != 0 && (rights & (TN_READ | TN_WRITE)) != TN_WRITE && rights <= (TN_READ | TN_WRITE | TN_EXEC);
 }
-/* Permission bits of an entry: A always set and D with W, so that the hardware never has to set or to trap. */
-/*@ requires rights <= 7;
+/* Permission and software bits of an entry: A always set and D with W, so that the hardware never has to set or to trap. */
+/*@ requires rights <= 7 && soft <= 3;
     assigns \nothing;
-    ensures \result == 2 * rights + TN_PTE_A + (rights / 2 % 2) * TN_PTE_D; */
-static inline pte_t pt_permissions(uint64_t rights)
+    ensures \result < 1024 && SPEC_V(\result) == 0 && SPEC_RIGHTS(\result) == rights && SPEC_UGA(\result) == 4 &&
+            SPEC_D(\result) == SPEC_BIT(rights, 1) && SPEC_SOFT(\result) == soft; */
+static inline pte_t pt_permissions(uint64_t rights, uint64_t soft)
 {
-    return rights << 1 | TN_PTE_A | (rights & TN_WRITE) << 6;
+    return rights << 1 | TN_PTE_A | (rights & TN_WRITE) << 6 | soft << TN_PTE_SOFT_SHIFT;
 }
 /*@ requires page.v % 4096 == 0 && page.v < 0x100000000000000 && rights <= 7 && soft <= 3;
     assigns \nothing;
-    ensures \result == page.v / 4 + soft * 256 + 2 * rights + TN_PTE_A + (rights / 2 % 2) * TN_PTE_D + TN_PTE_U + TN_PTE_V; */
+    ensures SPEC_V(\result) == 1 && SPEC_RIGHTS(\result) == rights && SPEC_UGA(\result) == 5 &&
+            SPEC_D(\result) == SPEC_BIT(rights, 1) && SPEC_SOFT(\result) == soft;
+    ensures SPEC_PAGE(\result) == page.v / 4096 && SPEC_TOP(\result) == 0; */
 static inline pte_t pt_leaf(paddr_t page, uint64_t rights, uint64_t soft)
 {
-    return page.v >> 2 | soft << TN_PTE_SOFT_SHIFT | pt_permissions(rights) | TN_PTE_U | TN_PTE_V;
+    return page.v >> 2 | pt_permissions(rights, soft) | TN_PTE_U | TN_PTE_V;
 }
 /*@ requires table.v % 4096 == 0 && table.v < 0x100000000000000;
     assigns \nothing;
-    ensures \result == table.v / 4 + TN_PTE_V; */
+    ensures \result % 1024 == TN_PTE_V && SPEC_PAGE(\result) == table.v / 4096 && SPEC_TOP(\result) == 0; */
 static inline pte_t pt_link(paddr_t table)
 {
     return table.v >> 2 | TN_PTE_V;
+}
+/* The leaf so many pages further on. */
+/*@ requires SPEC_PAGE(leaf) + pages < 0x100000000000;
+    assigns \nothing;
+    ensures SPEC_SAME_FLAGS(\result, leaf) && SPEC_TOP(\result) == SPEC_TOP(leaf);
+    ensures SPEC_PAGE(\result) == SPEC_PAGE(leaf) + pages; */
+static inline pte_t pt_advance(pte_t leaf, uint64_t pages)
+{
+    return leaf + (pages << TN_PTE_PPN_SHIFT);
+}
+/* The leaf, of device memory. */
+/*@ requires SPEC_TOP(leaf) == 0;
+    assigns \nothing;
+    ensures SPEC_SAME_FLAGS(\result, leaf) && SPEC_PAGE(\result) == SPEC_PAGE(leaf) && SPEC_TOP(\result) == 0x100; */
+static inline pte_t pt_device(pte_t leaf)
+{
+    return leaf | PTE_PBMT_IO;
 }
 /* Whether `count` leaves of this level, from page `page` on, lie in a Frame of `limit` pages. */
 /*@ requires level <= 4 && limit <= 0x4000000;
@@ -73,11 +93,7 @@ static inline bool pt_pages_fit(uint64_t page, uint64_t limit, uint64_t count, u
 /* Whether a leaf of this level can map the physical page. */
 /*@ requires level <= 4;
     assigns \nothing;
-    ensures level == 0 ==> \result == 1;
-    ensures level == 1 ==> (\result <==> page % 0x200 == 0);
-    ensures level == 2 ==> (\result <==> page % 0x40000 == 0);
-    ensures level == 3 ==> (\result <==> page % 0x8000000 == 0);
-    ensures level == 4 ==> (\result <==> page % 0x1000000000 == 0); */
+    ensures \result <==> SPEC_ALIGNED(page, level); */
 static inline bool pt_page_aligned(uint64_t page, uint32_t level)
 {
     return (page & (pt_level_pages(level) - 1)) == 0;
@@ -105,9 +121,12 @@ static inline bool pt_granted(pte_t gained, pte_t grants)
 #define PTE_CHANGED_BY_PROTECT (TN_PTE_RWX | TN_PTE_A | TN_PTE_D | 3ull << TN_PTE_SOFT_SHIFT)
 
 /* The entry with other permissions and software bits. */
-/*@ requires permissions < 1024 && permissions % 2 == 0 && permissions / 16 % 4 == 0;
+/*@ requires permissions < 1024 && SPEC_V(permissions) == 0 && SPEC_UGA(permissions) == 4;
     assigns \nothing;
-    ensures \result == old / 1024 * 1024 + old / 16 % 4 * 16 + old % 2 + permissions; */
+    ensures SPEC_V(\result) == SPEC_V(old) && SPEC_RIGHTS(\result) == SPEC_RIGHTS(permissions) &&
+            SPEC_D(\result) == SPEC_D(permissions) && SPEC_SOFT(\result) == SPEC_SOFT(permissions);
+    ensures SPEC_UGA(old) / 4 == 1 ==> SPEC_UGA(\result) == SPEC_UGA(old);
+    ensures SPEC_PAGE(\result) == SPEC_PAGE(old) && SPEC_TOP(\result) == SPEC_TOP(old); */
 static inline pte_t pt_protected(pte_t old, pte_t permissions)
 {
     return (old & ~PTE_CHANGED_BY_PROTECT) | permissions;

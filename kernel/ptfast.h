@@ -38,7 +38,7 @@ static inline uint64_t shape_flags(struct shape s)
 {
     return s.word >> 56;
 }
-static inline bool shape_permits(struct shape s)
+static inline __attribute__((always_inline)) bool shape_permits(struct shape s)
 {
     return pt_rights_valid(shape_rights(s)) && shape_soft(s) <= 3 && shape_flags(s) == 0;
 }
@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) bool ptfast_map(cspace_root_t root,
         return false;
     pte_t value = pt_leaf(cap_paddr(frame), shape_rights(s), shape_soft(s)) + (page << TN_PTE_PPN_SHIFT);
     do {
-        ptwrite_exchange(entry, value);
+        ptwrite_exchange(entry, value, false);
         value += 1ull << TN_PTE_PPN_SHIFT;
     } while (++entry != end);
     return true;
@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) bool ptfast_clear(uint64_t buffer, 
 {
     if (shape_flags(s) == 0) {
         do
-            ptwrite_exchange(entry, 0);
+            ptwrite_exchange(entry, 0, false);
         while (++entry != end);
         return true;
     }
@@ -78,7 +78,7 @@ static inline __attribute__((always_inline)) bool ptfast_clear(uint64_t buffer, 
         return false;
     uint64_t *out = (uint64_t *)ptwrite_batch_in(buffer) + first;
     do
-        store_relaxed(out++, ptwrite_exchange(entry, 0));
+        store_relaxed(out++, ptwrite_exchange(entry, 0, true));
     while (++entry != end);
     return true;
 }
@@ -88,21 +88,17 @@ static inline __attribute__((always_inline)) bool ptfast_protect(cspace_root_t r
 {
     if (unlikely(!shape_permits(s)))
         return false;
-    pte_t value = pt_permissions(shape_rights(s)) + (shape_soft(s) << TN_PTE_SOFT_SHIFT);
+    pte_t value = pt_permissions(shape_rights(s), shape_soft(s));
     tn_cptr_t object = load_relaxed(&u->object);
     if (object == 0) {
-        do
-            ptwrite_protect(entry, value, 0, (paddr_t){0}, 0);
-        while (++entry != end);
+        ptwrite_shrink(entry, end, value);
         return true;
     }
     struct cap frame = cspace_lookup(root, object);
     if (unlikely(!frame_grants(frame, shape_rights(s))))
         return false;
-    uint64_t pages = 1ull << (cap_frame_bits(frame) - TN_PAGE_BITS);
-    do
-        ptwrite_protect(entry, value, value & TN_PTE_RWX, cap_paddr(frame), pages);
-    while (++entry != end);
+    ptwrite_grow(entry, end, value, value & TN_PTE_RWX, phys_to_pfn(cap_paddr(frame)).v,
+                 1ull << (cap_frame_bits(frame) - TN_PAGE_BITS));
     return true;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "ptwrite.h"
 #include "fence.h"
+#include "flushcheck.h"
 #include "platform.h"
 #include "pt.h"
 
@@ -17,9 +18,9 @@ struct run {
     pte_t *entry; /* first entry */
     pte_t
         value; /* MAP, LINK, VIEW: the first entry's; MAP_LIST: the entry of the Frame's page 0; PROTECT: permissions */
-    uint64_t step;   /* MAP: from one entry's value to the next's */
+    uint64_t step;   /* MAP: pages from one entry to the next; else 0 */
     uint64_t limit;  /* MAP_LIST, PROTECT: pages of the Frame */
-    paddr_t frame;   /* PROTECT: the Frame that grants rights */
+    uint64_t base;   /* MAP_LIST, PROTECT: the Frame's first physical page */
     uint64_t grants; /* PROTECT: permission bits that it grants; 0: none */
     uint32_t count, in, out;
     uint8_t op;
@@ -34,11 +35,55 @@ struct batch {
     struct tcb *t;
 };
 
+/* What decoding promises of a run and writing relies on; the words it is told in are tests/verify/kernel_env.h's. */
+/*@ predicate batch_ok(struct batch *b) =
+      \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t) && b->word_count <= 0x200000;
+
+    predicate leaves_ok(integer v, integer count, integer level) =
+      leaf_bits(v) && SPEC_ALIGNED(SPEC_PAGE(v), level) &&
+      granted(SPEC_PAGE(v), count * SPEC_PAGES(level), SPEC_RIGHTS(v)) &&
+      inside_frame(SPEC_PAGE(v), count * SPEC_PAGES(level));
+
+    predicate whole_frame(integer page, integer limit) =
+      0 <= page && 0 < limit && frame_first(page) == page && frame_end(page) == page + limit <= 0x4000000;
+    predicate frame_leaf(integer v, integer base, integer limit) =
+      leaf_bits(v) && SPEC_PAGE(v) == base && granted(base, limit, SPEC_RIGHTS(v)) && whole_frame(base, limit);
+
+    predicate run_entries(struct batch *b, struct run *r) =
+      r->count >= 1 && r->level <= 4 && (r->old ==> r->out + r->count <= b->word_count) &&
+      (\forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level);
+    predicate rest_ok(struct run *r, integer value, integer count) =
+      (r->op == TN_PT_MAP && r->step == SPEC_PAGES(r->level) && leaves_ok(value, count, r->level)) ||
+      (r->op == TN_PT_LINK && count == 1 && r->step == 0 && link_ok(value, r->level)) ||
+      (r->op == TN_PT_VIEW && count == 1 && r->step == 0 && view_ok(value, r->level)) ||
+      (r->op == TN_PT_CLEAR && value == 0 && r->step == 0);
+    predicate run_stepped(struct run *r) = rest_ok(r, r->value, r->count);
+    predicate run_list(struct batch *b, struct run *r) =
+      r->in + r->count <= b->word_count && frame_leaf(r->value, r->base, r->limit);
+    predicate run_protect(struct run *r) =
+      r->value < 1024 && SPEC_V(r->value) == 0 && SPEC_UGA(r->value) == 4 && rights_ok(SPEC_RIGHTS(r->value)) &&
+      SPEC_D(r->value) == SPEC_BIT(SPEC_RIGHTS(r->value), 1) && r->grants < 16 && r->grants % 2 == 0 &&
+      (r->grants != 0 ==> granted(r->base, r->limit, r->grants / 2) && whole_frame(r->base, r->limit));
+    predicate run_ok(struct batch *b, struct run *r) =
+      run_entries(b, r) && (r->op == TN_PT_PROTECT ? run_protect(r) : r->op == TN_PT_MAP_LIST ? run_list(b, r) : run_stepped(r)); */
+
+/*@ requires \valid_read(b);
+    assigns \nothing;
+    ensures \result <==> first + count <= b->word_count; */
 static bool words_fit(const struct batch *b, uint64_t first, uint64_t count)
 {
     return first <= b->word_count && count <= b->word_count - first;
 }
 
+/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
+    requires \separated(r, b->t);
+    requires rights_ok(u->rights) && u->soft <= 3;
+    assigns r->limit, r->base, r->grants, r->value;
+    ensures \result == TN_OK ==> r->grants == 2 * u->rights && SPEC_RIGHTS(r->value) == u->rights;
+    ensures \result == TN_OK ==> leaf_bits(r->value);
+    ensures \result == TN_OK ==> SPEC_PAGE(r->value) == r->base;
+    ensures \result == TN_OK ==> granted(r->base, r->limit, u->rights);
+    ensures \result == TN_OK ==> whole_frame(r->base, r->limit); */
 static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     struct cap f = cspace_lookup(b->t->root, u->object);
@@ -46,15 +91,26 @@ static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, s
         return TN_FAILED_LOOKUP;
     if (cap_type(f) != TN_FRAME || !cap_has(f, u->rights))
         return TN_INVALID_CAPABILITY;
-    r->limit = 1ull << (cap_frame_bits(f) - TN_PAGE_BITS);
-    r->frame = cap_paddr(f);
-    r->grants = u->rights << 1;
-    r->value = pt_leaf(r->frame, u->rights, u->soft);
+    r->limit = cap_frame_pages(f);
+    paddr_t frame = cap_paddr(f);
+    r->base = phys_to_pfn(frame).v;
+    r->grants = (uint64_t)u->rights << 1;
+    r->value = pt_leaf(frame, u->rights, u->soft);
     if (unlikely(f.w1 & FRAME_DEVICE) && platform.has_svpbmt)
-        r->value += PTE_PBMT_IO;
+        r->value = pt_device(r->value);
     return TN_OK;
 }
 
+/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
+    requires \separated(r, b->t);
+    requires r->count == u->count && r->op == u->op && r->level <= 4 && u->count >= 1 && r->in == u->in;
+    requires r->step == 0 && r->grants == 0 && r->value == 0;
+    requires (r->old ==> r->out + r->count <= b->word_count) &&
+      \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
+    requires u->op == TN_PT_MAP || u->op == TN_PT_MAP_LIST;
+    assigns r->limit, r->base, r->grants, r->value, r->step;
+    ensures run_entries(b, r);
+    ensures \result == TN_OK ==> (r->op == TN_PT_MAP_LIST ? run_list(b, r) : run_stepped(r)); */
 static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     if (!pt_rights_valid(u->rights) || u->soft > 3)
@@ -62,28 +118,38 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
     status_t status = decode_frame(b, u, r);
     if (status != TN_OK)
         return status;
-    uint64_t base = phys_to_pfn(r->frame).v;
     if (likely(u->op == TN_PT_MAP)) {
         if (!pt_pages_fit(u->page, r->limit, u->count, r->level))
             return TN_RANGE_ERROR;
-        if (!pt_page_aligned(base + u->page, r->level))
+        if (!pt_page_aligned(r->base + u->page, r->level))
             return TN_ALIGNMENT_ERROR;
-        r->value += u->page << TN_PTE_PPN_SHIFT;
-        r->step = pt_level_pages(r->level) << TN_PTE_PPN_SHIFT;
+        r->value = pt_advance(r->value, u->page);
+        r->step = pt_level_pages(r->level);
         return TN_OK;
     }
     if (!words_fit(b, u->in, u->count))
         return TN_TRUNCATED_MESSAGE;
+    /*@ loop invariant 0 <= i <= u->count; loop assigns i; */
     for (uint32_t i = 0; i < u->count; i++) {
         uint64_t page = load_relaxed(&b->words[u->in + i]);
         if (!pt_pages_fit(page, r->limit, 1, r->level))
             return TN_RANGE_ERROR;
-        if (!pt_page_aligned(base + page, r->level))
+        if (!pt_page_aligned(r->base + page, r->level))
             return TN_ALIGNMENT_ERROR;
     }
     return TN_OK;
 }
 
+/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
+    requires \separated(r, b->t);
+    requires r->count == u->count && r->op == u->op && r->level <= 4 && u->count >= 1 && r->in == u->in;
+    requires r->step == 0 && r->grants == 0 && r->value == 0;
+    requires (r->old ==> r->out + r->count <= b->word_count) &&
+      \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
+    requires u->op == TN_PT_LINK || u->op == TN_PT_VIEW;
+    assigns r->limit, r->base, r->grants, r->value, r->step;
+    ensures run_entries(b, r);
+    ensures \result == TN_OK ==> run_stepped(r); */
 static status_t decode_table(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     struct cap table = cspace_lookup(b->t->root, u->object);
@@ -98,6 +164,16 @@ static status_t decode_table(const struct batch *b, const struct tn_pt_run *u, s
     return TN_OK;
 }
 
+/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
+    requires \separated(r, b->t);
+    requires r->count == u->count && r->op == u->op && r->level <= 4 && u->count >= 1 && r->in == u->in;
+    requires r->step == 0 && r->grants == 0 && r->value == 0;
+    requires (r->old ==> r->out + r->count <= b->word_count) &&
+      \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
+    requires u->op == TN_PT_PROTECT;
+    assigns r->limit, r->base, r->grants, r->value, r->step;
+    ensures run_entries(b, r);
+    ensures \result == TN_OK ==> run_protect(r); */
 static status_t decode_protect(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     if (!pt_rights_valid(u->rights) || u->soft > 3)
@@ -107,10 +183,14 @@ static status_t decode_protect(const struct batch *b, const struct tn_pt_run *u,
         if (status != TN_OK)
             return status;
     }
-    r->value = pt_permissions(u->rights) + ((uint64_t)u->soft << TN_PTE_SOFT_SHIFT);
+    r->value = pt_permissions(u->rights, u->soft);
     return TN_OK;
 }
 
+/*@ requires \valid_read(b) && \valid_read(user) && \valid(r) && \separated(b, r) && \separated(user, r) && batch_ok(b);
+    requires \separated(r, b->t) && \separated(r, &mmu_levels) && 3 <= mmu_levels <= 5;
+    assigns *r;
+    ensures \result == TN_OK ==> run_ok(b, r); */
 static status_t decode(const struct batch *b, const struct tn_pt_run *user, struct run *r)
 {
     struct tn_pt_run u = *user; /* the one read of it */
@@ -154,40 +234,64 @@ static status_t decode(const struct batch *b, const struct tn_pt_run *user, stru
 /* ---- writing ---- */
 
 /* MAP, LINK, VIEW, CLEAR: values with a constant step. */
+/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op != TN_PT_MAP_LIST && r->op != TN_PT_PROTECT;
+    assigns \nothing; */
 static void write_stepped(const struct batch *b, const struct run *r)
 {
-    pte_t *entry = r->entry, *end = entry + r->count, value = r->value;
+    pte_t *entry = r->entry, value = r->value;
+    uint64_t count = r->count, step = r->step;
     if (likely(!r->old)) {
-        for (; entry != end; entry++, value += r->step)
-            ptwrite_exchange(entry, value);
+        /*@ loop invariant 0 <= i <= count;
+            loop invariant i < count ==> rest_ok(r, value, count - i);
+            loop assigns i, value; */
+        for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
+            ptwrite_exchange(&entry[i], value, false);
         return;
     }
-    for (uint64_t *out = &b->words[r->out]; entry != end; entry++, value += r->step)
-        store_relaxed(out++, ptwrite_exchange(entry, value));
+    uint64_t *out = &b->words[r->out];
+    /*@ loop invariant 0 <= i <= count;
+        loop invariant i < count ==> rest_ok(r, value, count - i);
+        loop assigns i, value; */
+    for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
+        store_relaxed(&out[i], ptwrite_exchange(&entry[i], value, true));
 }
 
+/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op == TN_PT_MAP_LIST;
+    assigns \nothing; */
 static void write_list(const struct batch *b, const struct run *r)
 {
-    uint64_t base = phys_to_pfn(r->frame).v;
+    /*@ loop invariant 0 <= i <= r->count; loop assigns i; */
     for (uint32_t i = 0; i < r->count; i++) {
         uint64_t page = load_relaxed(&b->words[r->in + i]);
-        if (unlikely(!pt_pages_fit(page, r->limit, 1, r->level) || !pt_page_aligned(base + page, r->level)))
+        if (unlikely(!pt_pages_fit(page, r->limit, 1, r->level) || !pt_page_aligned(r->base + page, r->level)))
             continue; /* changed since it was checked: the writer's loss */
-        pte_t old = ptwrite_exchange(&r->entry[i], r->value + (page << TN_PTE_PPN_SHIFT));
+        pte_t old = ptwrite_exchange(&r->entry[i], pt_advance(r->value, page), r->old);
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
     }
 }
 
+/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op == TN_PT_PROTECT;
+    assigns \nothing; */
 static void write_protect(const struct batch *b, const struct run *r)
 {
+    if (likely(!r->old)) {
+        if (r->grants == 0)
+            ptwrite_shrink(r->entry, r->entry + r->count, r->value);
+        else
+            ptwrite_grow(r->entry, r->entry + r->count, r->value, r->grants, r->base, r->limit);
+        return;
+    }
+    /*@ loop invariant 0 <= i <= r->count; loop assigns i; */
     for (uint32_t i = 0; i < r->count; i++) {
-        pte_t old = ptwrite_protect(&r->entry[i], r->value, r->grants, r->frame, r->limit);
+        pte_t old = ptwrite_protect(&r->entry[i], r->value, r->grants, r->base, r->limit);
         if (r->old)
             store_relaxed(&b->words[r->out + i], old);
     }
 }
 
+/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && \true;
+    assigns \nothing; */
 static void write_run(const struct batch *b, const struct run *r)
 {
     if (r->op == TN_PT_PROTECT)

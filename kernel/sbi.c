@@ -57,9 +57,9 @@ void sbi_set_timer(uint64_t time)
     sbi_call(EXT_TIME, 0, time, 0, 0);
 }
 
-void sbi_send_ipi(uint64_t hartid)
+void sbi_send_ipis(uint64_t mask, uint64_t base)
 {
-    sbi_call(EXT_IPI, 0, 1, hartid, 0);
+    sbi_call(EXT_IPI, 0, mask, base, 0);
 }
 
 long sbi_hart_start(uint64_t hartid, paddr_t entry, uint64_t opaque)

@@ -6,6 +6,7 @@
  */
 #include "sched.h"
 #include "csr.h"
+#include "flushcheck.h"
 #include "fp.h"
 #include "ipi.h"
 #include "mmu.h"
@@ -135,6 +136,7 @@ static void idle(struct hart *h)
         trap_poll_interrupts(h);
     }
     ipi_serve(h);
+    flushlog_idle_over(h);
 }
 
 struct tcb *sched_choose(struct hart *h)

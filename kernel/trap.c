@@ -5,6 +5,8 @@
 #include "trap.h"
 #include "csr.h"
 #include "fence.h"
+#include "flushcheck.h"
+#include "flushsite.h"
 #include "fp.h"
 #include "invariants.h"
 #include "ipc.h"
@@ -53,7 +55,9 @@ static void page_fault(struct hart *h, struct tcb *t, uint64_t scause)
         hart_event("spurious fault", va, t->x[REG_PC]);
         if (load_relaxed(&v->satp) != h->satp)
             vspace_switch(h, v);
-        flush_local((struct flush_request){v->asid, {0}, 0}); /* all: an invalid link may have been cached too */
+        flushlog_saw_absence(v->asid);
+        if (!flush_left_out(FLUSH_ABSENCE))
+            flush_local((struct flush_request){v->asid, {0}, 0}); /* all: an invalid link may have been cached too */
         return;
     }
     ipc_fault(h, t, TN_FAULT_VM, t->x[REG_PC], va, scause == CAUSE_FETCH_PAGE, scause);

@@ -6,6 +6,8 @@
 #include "cdt.h"
 #include "csr.h"
 #include "fence.h"
+#include "flushcheck.h"
+#include "flushsite.h"
 #include "mmu.h"
 #include "panic.h"
 #include "shootdown.h"
@@ -66,7 +68,9 @@ status_t vspace_set_root(struct tcb *t, struct vspace *v, struct slot *table)
         return TN_ILLEGAL_OPERATION;
     v->had_root = true;
     v->asid = asid_take();
+    flushcheck_asid(v->asid);
     v->root = cap_paddr(c);
+    flushcheck_root(v->root, v->asid);
     cdt_insert_derived(&v->root_slot, c, table, SLOT_OF_VSPACE);
     store_release(&v->satp, /* pairs with: sched_switch */
                   (kernel_satp & ~((1ull << SATP_MODE_SHIFT) - 1)) | v->asid << SATP_ASID_SHIFT |
@@ -84,7 +88,8 @@ void vspace_finalise(struct vspace *v)
 {
     if (v->asid == 0)
         return;
-    shootdown_range(v, (vaddr_t){0}, 0, true);
+    if (!flush_left_out(FLUSH_ASID_END))
+        shootdown_range(v, (vaddr_t){0}, 0, true);
     asid_give_back(v->asid);
     v->asid = 0;
 }
@@ -97,10 +102,20 @@ void vspace_switch(struct hart *h, struct vspace *v)
         fetch_or_relaxed(word, bit);
         fence_rw(); /* pairs with: shootdown_range */
     }
+    flushlog_loads(h, satp);
     h->satp = satp;
     csr_write(satp, satp);
-    if (unlikely(v->asid == 0 && satp != kernel_satp))
-        tlb_flush_all();
+    if (unlikely(v->asid == 0 && satp != kernel_satp) && !flush_left_out(FLUSH_ASID_SHARED))
+        flush_local((struct flush_request){0, {0}, 0});
+}
+
+status_t vspace_range_check(vaddr_t va, uint64_t pages)
+{
+    if (va.v % TN_PAGE_BYTES != 0)
+        return TN_ALIGNMENT_ERROR;
+    if (pages != 0 && (va.v >= mmu_user_end() || pages > (mmu_user_end() - va.v) >> TN_PAGE_BITS))
+        return TN_RANGE_ERROR;
+    return TN_OK;
 }
 
 status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label)
@@ -109,10 +124,11 @@ status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label)
     uint64_t va = caller->x[REG_A2], pages = caller->x[REG_A3], wait = caller->x[REG_A4];
     switch (label) {
     case TN_VSPACE_FLUSH: {
-        if (va % TN_PAGE_BYTES != 0)
-            return TN_ALIGNMENT_ERROR;
-        if (pages != 0 && (va >= mmu_user_end() || pages > (mmu_user_end() - va) >> TN_PAGE_BITS))
+        status_t status = vspace_range_check((vaddr_t){va}, pages);
+        if (status == TN_RANGE_ERROR)
             return error_range(caller, 0, mmu_user_end() - 1);
+        if (status != TN_OK)
+            return status;
         uint64_t interrupted = shootdown_range(v, (vaddr_t){va}, pages, wait != 0);
         if (hart_self()->current == caller)
             syscall_results(caller, &interrupted, 1);

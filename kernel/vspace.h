@@ -6,6 +6,7 @@
 #pragma once
 #include "cap.h"
 #include "csr.h"
+#include "flushcheck.h"
 #include "hart.h"
 
 struct vspace {
@@ -46,8 +47,11 @@ static inline bool vspace_is_known(const struct hart *h, const struct vspace *v)
 }
 static inline void vspace_load(struct hart *h, uint64_t satp)
 {
+    flushlog_loads(h, satp);
     h->satp = satp;
     csr_write(satp, satp);
 }
 
+/* Can these pages be flushed? ALIGNMENT_ERROR, RANGE_ERROR. `pages` 0: the whole space. */
+status_t MUST_CHECK vspace_range_check(vaddr_t va, uint64_t pages);
 status_t vspace_invoke(struct tcb *caller, struct cap cap, uint64_t label);

@@ -27,30 +27,15 @@ int mm_errno_from_linux(int linux_errno)
     }
 }
 
-int64_t mm_result(struct tn_msg m)
+int64_t mm_result_of(tn_info_t info, uint64_t mr0)
 {
-    if (tn_msg_error(m.info) == TN_TRUNCATED_MESSAGE) {
+    if (tn_msg_error(info) == TN_TRUNCATED_MESSAGE) {
         return -MM_LINUX_EMSGSIZE;
     }
-    if (tn_info_label(m.info) != 0 || tn_info_words(m.info) == 0) {
+    if (tn_info_label(info) != 0 || tn_info_words(info) == 0) {
         return -EIO;
     }
-    return (int64_t)m.mr[0];
-}
-
-int64_t mm_map(uint64_t hint, uint64_t length_bytes, int prot, int flags)
-{
-    return mm_result(tn_call(TN_CLIENT_MM, tn_info(MM_MAP, 0, 4), hint, length_bytes, (uint32_t)prot, (uint32_t)flags));
-}
-
-int64_t mm_unmap(uint64_t address, uint64_t length_bytes)
-{
-    return mm_result(tn_call(TN_CLIENT_MM, tn_info(MM_UNMAP, 0, 2), address, length_bytes, 0, 0));
-}
-
-int64_t mm_protect(uint64_t address, uint64_t length_bytes, int prot)
-{
-    return mm_result(tn_call(TN_CLIENT_MM, tn_info(MM_PROTECT, 0, 3), address, length_bytes, (uint32_t)prot, 0));
+    return (int64_t)mr0;
 }
 
 int64_t mm_stat(uint64_t *counter, unsigned count)

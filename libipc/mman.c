@@ -8,14 +8,16 @@
 
 #define PAGE_BYTES 4096
 
-/* `result` as POSIX wants it: -1 with errno set, or the value. */
-static int64_t posix_result(int64_t result)
+static __attribute__((noinline)) int64_t failed(int64_t result)
 {
-    if (mm_is_error(result)) {
-        errno = mm_errno_from_linux((int)-result);
-        return -1;
-    }
-    return result;
+    errno = mm_errno_from_linux((int)-result);
+    return -1;
+}
+
+/* `result` as POSIX wants it: -1 with errno set, or the value. */
+static inline int64_t posix_result(int64_t result)
+{
+    return __builtin_expect(mm_is_error(result), 0) ? failed(result) : result;
 }
 
 void *mmap(void *address, size_t length_bytes, int prot, int flags, int fd, off_t offset)

@@ -58,6 +58,7 @@ struct client *client_claim(void)
         if (__atomic_compare_exchange_n(&clients[i].state, &expected, CLIENT_LOADING, 0, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) { /* pairs with: ending_tell */
             clients[i].life++;
+            clients[i].badge = (uint64_t)(clients[i].life & BADGE_LIFE_MASK) << BADGE_ID_BITS | clients[i].id;
             clients[i].stage = ENDING_HALT; /* before it can be ENDING: hold.c looks at both */
             return &clients[i];
         }

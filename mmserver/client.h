@@ -51,6 +51,7 @@ struct client {
     uint32_t state __attribute__((aligned(CT_LINE))); /* (h) enum client_state */
     uint32_t id;                                      /* (c) */
     uint32_t life;                                    /* (h) counted up by client_claim */
+    uint64_t badge;                                   /* (h) client_badge() */
     struct ct_space *space; /* (c) storage that is only ever used for spaces (corten/space.h) */
     uint32_t max_threads;   /* (h) */
     uint32_t has_space;     /* (e) space was created */
@@ -104,7 +105,7 @@ struct client *client_claim(void);
 /* What its capabilities to the server carry in this life of the record. */
 static inline uint64_t client_badge(const struct client *c)
 {
-    return (uint64_t)(c->life & BADGE_LIFE_MASK) << BADGE_ID_BITS | c->id;
+    return c->badge;
 }
 
 static inline uint32_t client_badge_id(uint64_t badge)

@@ -1,39 +1,8 @@
-/* Faults; see fault.h. Called by worker.c. docs/fault-path.md, hops 5 and 6.
- *
- * A page fault that can be served is one transaction of the core, whose one page-table write rides on the reply: after
- * ct_fault() nothing may be done but leaving the client and the epoch (corten/worker.h, "Riding"). */
+/* Faults that ordinary.h could not serve; see fault.h. Called by worker.c. */
 #include "fault.h"
 #include "client.h"
 #include "ending.h"
-#include <tenon/fault.h>
-
-#define SCAUSE_FETCH 12 /* page faults; privileged specification, "scause" */
-#define SCAUSE_LOAD 13
-#define SCAUSE_STORE 15
-
-static void answer_fault(struct answer *a, enum answer_kind kind, uint64_t label)
-{
-    a->kind = kind;
-    a->info = tn_info(label, 0, 0);
-}
-
-/* The right that the fault was about; 0: it was no page fault. */
-static unsigned fault_right(const struct tn_msg *m)
-{
-    if (tn_info_label(m->info) != TN_FAULT_VM) {
-        return 0;
-    }
-    switch (m->mr[3]) {
-    case SCAUSE_FETCH:
-        return TN_EXEC;
-    case SCAUSE_LOAD:
-        return TN_READ;
-    case SCAUSE_STORE:
-        return TN_WRITE;
-    default:
-        return 0; /* access fault */
-    }
-}
+#include "ordinary.h"
 
 static uint64_t fault_reason(enum ct_status status)
 {
@@ -64,27 +33,26 @@ static __attribute__((noinline)) void fault_ends_client(struct worker *w, struct
     (void)ending_begin(w, c, &end);
 }
 
-void fault_serve(struct worker *w, const struct tn_msg *m, struct answer *a)
+void fault_fail(struct worker *w, const struct tn_msg *m, struct answer *a)
 {
+    unsigned right = fault_right(m->info, m->mr[3]);
     struct client *c = client_enter(w, (uint32_t)m->badge);
-    unsigned right = fault_right(m);
     enum ct_status status = CT_NOT_MAPPED;
 
-    if (__builtin_expect(c == NULL, 0)) { /* it is being ended: the thread stays where it is */
-        answer_fault(a, ANSWER_REPLY, 1);
-        return;
+    a->kind = ANSWER_REPLY;
+    a->info = tn_info(1, 0, 0); /* the thread stays where it is */
+    if (c == NULL) {
+        return; /* it is being ended */
     }
-    if (__builtin_expect(right != 0, 1)) {
+    if (right != 0) {
         ct_worker_begin(&w->ct);
-        status = ct_fault(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, CT_RIDE, NULL);
+        status = ct_fault(&w->ct, c->space, (vaddr_t){m->mr[1]}, right, 0, NULL);
         ct_worker_end(&w->ct);
-        if (__builtin_expect(status == CT_OK, 1)) {
-            client_leave(w);
-            answer_fault(a, ct_worker_rides(&w->ct) ? ANSWER_RIDE : ANSWER_REPLY, 0);
-            return;
-        }
     }
-    fault_ends_client(w, c, m, status);
+    if (status == CT_OK) {
+        a->info = tn_info(0, 0, 0); /* another thread has just mapped the page */
+    } else {
+        fault_ends_client(w, c, m, status);
+    }
     client_leave(w);
-    answer_fault(a, ANSWER_REPLY, 1);
 }

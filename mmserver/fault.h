@@ -1,7 +1,6 @@
-/* Faults of clients' threads: the hottest path of the server (docs/fault-path.md). */
+/* Faults of clients' threads that ordinary.h did not serve. */
 #pragma once
 #include "worker.h"
 
-/* Serve the fault message `m`. A page that may be had is supplied and the thread goes on; anything else ends the
- * client. */
-void fault_serve(struct worker *w, const struct tn_msg *m, struct answer *a);
+/* The fault message `m` was not served: ends the client, unless the page can be had by now. */
+void fault_fail(struct worker *w, const struct tn_msg *m, struct answer *a);

@@ -1,5 +1,5 @@
-/* The pool of 4 KiB frames behind the workers' stocks: chunks of 2 MiB, mapped in the server's linear map by one
- * leaf. */
+/* The pools of 4 KiB frames behind the workers' stocks, one a worker, so that workers whose clients take about as much as
+ * they give back share nothing. Filled with chunks of 2 MiB, each mapped in the server's linear map by one leaf. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,11 +17,12 @@ void *frames_heap(uint64_t bytes);
 /* The server starts to serve: what the heap has left of its last page is not used. */
 void frames_heap_end(void);
 
-/* As port_frames_get and port_frames_put. Take the pool's lock. */
-unsigned frames_get(struct tn_ipc_buffer *ipc, paddr_t *out, unsigned want, bool *zeroed);
-void frames_put(const paddr_t *in, unsigned count);
+/* As port_frames_get and port_frames_put, for the worker that calls and whose buffer `ipc` is. Take the lock of its pool;
+ * get: where that is empty, also those of others, one after the other. */
+unsigned frames_get(struct tn_ipc_buffer *ipc, unsigned worker, paddr_t *out, unsigned want, bool *zeroed);
+void frames_put(unsigned worker, const paddr_t *in, unsigned count);
 
-/* Whether the frame is one of the pool's, in a stock or given out. */
+/* Whether the frame is one of the pools', in a stock or given out. */
 bool frames_has(paddr_t frame);
 
 uint64_t frames_free_pages(void);

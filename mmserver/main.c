@@ -15,6 +15,7 @@
 #include "share.h"
 #include "slots.h"
 #include "tables.h"
+#include <corten/flushsite.h>
 #include <tenon/invoke_stubs.h>
 
 struct server server;
@@ -98,8 +99,10 @@ static bool core_init(const struct server_start *start)
         .flush = start->flush == SERVER_FLUSH_NOW ? CT_FLUSH_NOW : CT_FLUSH_LAZY,
         .arena_low = {CLIENT_ARENA_LOW},
         .arena_high = {client_arena_high(user_end)},
+        .around_pages = start->around_pages,
     };
 
+    (void)ct_flush_leave_out(start->leave_out_flush); /* a name that is none of ours is one of the kernel's */
     return ct_init(&config) == CT_OK;
 }
 

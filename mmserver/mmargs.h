@@ -4,6 +4,7 @@
  * Addresses and lengths may be anything; results never wrap: address + bytes <= user_end.
  */
 #pragma once
+#include <corten/request.h>
 #include <corten/types.h>
 #include <stdint.h>
 
@@ -25,6 +26,16 @@ struct map_args {
  * MAP_POPULATE does: pages never leave. MAP_NONBLOCK takes MAP_POPULATE back, as in Linux. MAP_NORESERVE, MAP_STACK,
  * MAP_DENYWRITE and MAP_EXECUTABLE mean nothing, as in Linux. PROT_WRITE implies reading. */
 int64_t args_map(const uint64_t mr[4], uint64_t user_end, struct map_args *out);
+
+/* For a request to map as most are, private anonymous memory at a fixed address that is not too low or anywhere, the
+ * core's flags; 0: it is another. The core's errors are Linux's then, but for CT_RANGE. */
+static inline unsigned args_map_ordinary(uint64_t address, uint64_t flags)
+{
+    if (flags == 0x32 && address >= 0x10000) { /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED; vm.mmap_min_addr */
+        return CT_FIXED | CT_RIDE;
+    }
+    return flags == 0x22 && address == 0 ? CT_RIDE : 0; /* MAP_PRIVATE | MAP_ANONYMOUS */
+}
 
 struct range_args {
     uint64_t address, bytes; /* whole pages; protect: bytes may be 0 (nothing to do) */

@@ -22,13 +22,10 @@ tn_cptr_t port_borrowed_cap(paddr_t frame, unsigned rights, uint64_t *page)
 
 void port_pt_write(unsigned worker, struct tn_pt_batch *batch)
 {
-    uint32_t runs = batch->runs;
-
     (void)worker; /* the batch lies in the IPC buffer of the thread that runs this */
     if (tn_pt_write() != TN_OK) {
         server_panic("page-table write refused, run", batch->failed_run);
     }
-    batch->runs = runs; /* the kernel makes it 0, and the core still looks at the runs */
 }
 
 unsigned port_flush(unsigned worker, uint64_t handle, vaddr_t va, uint64_t pages)
@@ -42,13 +39,12 @@ unsigned port_flush(unsigned worker, uint64_t handle, vaddr_t va, uint64_t pages
 
 unsigned port_frames_get(unsigned worker, paddr_t *out, unsigned want, bool *zeroed)
 {
-    return frames_get(server.worker[worker]->ipc, out, want, zeroed);
+    return frames_get(server.worker[worker]->ipc, worker, out, want, zeroed);
 }
 
 void port_frames_put(unsigned worker, const paddr_t *in, unsigned n)
 {
-    (void)worker;
-    frames_put(in, n);
+    frames_put(worker, in, n);
 }
 
 unsigned port_tables_get(unsigned worker, unsigned level, paddr_t *out, unsigned want)
@@ -60,37 +56,6 @@ void port_tables_put(unsigned worker, unsigned level, const paddr_t *in, unsigne
 {
     (void)worker;
     tables_put(level, in, n);
-}
-
-static inline void zero_line(uint64_t *word)
-{
-    word[0] = 0;
-    word[1] = 0;
-    word[2] = 0;
-    word[3] = 0;
-    word[4] = 0;
-    word[5] = 0;
-    word[6] = 0;
-    word[7] = 0;
-}
-
-void port_zero(paddr_t frame)
-{
-    uint64_t *word = port_frame(frame), *end = word + TN_PAGE_BYTES / sizeof *word;
-
-    for (; word < end; word += 32) {
-        zero_line(word);
-        zero_line(word + 8);
-        zero_line(word + 16);
-        zero_line(word + 24);
-        __asm__ volatile("" : : "r"(word) : "memory"); /* keeps the loop from becoming a call of memset */
-    }
-}
-
-void port_relax(void)
-{
-    __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::
-                         : "memory"); /* pause; a fence that does nothing where unknown */
 }
 
 _Noreturn void port_panic(const char *what, uint64_t value)

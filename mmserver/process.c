@@ -72,6 +72,28 @@ static unsigned objects_bits(const struct client *c)
     return bits;
 }
 
+uint64_t process_object_bytes(const struct client *c)
+{
+    uint64_t bytes = (1ull << (control_radix(c) + TN_SLOT_BITS)) + (1ull << (client_radix(c) + TN_SLOT_BITS)) +
+                     (1ull << TN_VSPACE_BITS) + ((uint64_t)c->max_threads << TN_NOTIFICATION_BITS);
+
+    for (uint32_t tid = 0; tid < c->max_threads; tid++) {
+        bytes += __atomic_load_n(&thread_at(c, tid)->made, __ATOMIC_RELAXED) ? 1ull << TN_TCB_BITS : 0;
+    }
+    return bytes;
+}
+
+uint64_t process_server_bytes(const struct client *c)
+{
+    const uint64_t records = c->max_threads * sizeof(struct thread);
+    uint64_t bytes = sizeof *c + ct_space_bytes() + ((records + TN_PAGE_BYTES - 1) & ~(TN_PAGE_BYTES - 1));
+
+    for (uint32_t tid = 0; tid < c->max_threads; tid++) {
+        bytes += __atomic_load_n(&thread_at(c, tid)->ipc_frame, __ATOMIC_RELAXED) ? TN_PAGE_BYTES : 0;
+    }
+    return bytes;
+}
+
 static void object_make(const struct client *c, enum tn_object type, unsigned size_bits, uint32_t slot, uint32_t count)
 {
     server_must(tn_untyped_retype(c->objects_slot, type, size_bits, c->control_slot, slot, count), "client's objects");

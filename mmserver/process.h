@@ -9,3 +9,8 @@
  *   -EAGAIN   CLIENTS_MAX clients are there already
  * After an error nothing of it is left. */
 int64_t process_spawn(struct worker *w, const struct spawn_args *args);
+
+/* What a client has beside frames, tables and metadata pages, in bytes: kernel objects that have been made, without page
+ * tables; and the server's records for it with the frames of its threads' IPC buffers. May be a thread behind. */
+uint64_t process_object_bytes(const struct client *c);
+uint64_t process_server_bytes(const struct client *c);

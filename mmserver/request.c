@@ -8,6 +8,7 @@
 #include "hold.h"
 #include "linux_errno.h"
 #include "mmargs.h"
+#include "process.h"
 #include "stat.h"
 #include "threads.h"
 
@@ -21,7 +22,7 @@ static int64_t serve_map(struct worker *w, struct client *c, const struct tn_msg
         return error;
     }
     enum ct_status status =
-        ct_map(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, ct_anon(args.rights), args.flags, &out);
+        ct_map(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, ct_anon(args.rights), args.flags | CT_RIDE, &out);
     return status == CT_OK ? (int64_t)out.v : args_errno(status);
 }
 
@@ -30,7 +31,7 @@ static int64_t serve_unmap(struct worker *w, struct client *c, const struct tn_m
     struct range_args args;
     int64_t error = args_unmap(m->mr, ct_user_end(), &args);
 
-    return error != 0 ? error : args_errno(ct_unmap(&w->ct, c->space, (vaddr_t){args.address}, args.bytes));
+    return error != 0 ? error : args_errno(ct_unmap(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, CT_RIDE));
 }
 
 static int64_t serve_protect(struct worker *w, struct client *c, const struct tn_msg *m)
@@ -41,7 +42,7 @@ static int64_t serve_protect(struct worker *w, struct client *c, const struct tn
     if (error != 0) {
         return error;
     }
-    return args_errno(ct_protect(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, args.rights));
+    return args_errno(ct_protect(&w->ct, c->space, (vaddr_t){args.address}, args.bytes, args.rights, CT_RIDE));
 }
 
 /* Words 1.. of the answer: counters from MR0 on. */
@@ -50,6 +51,8 @@ static void serve_stat(struct worker *w, struct client *c, const struct tn_msg *
     uint64_t counter[MM_COUNTERS];
 
     ct_space_stat(c->space, counter);
+    counter[MM_OBJECT_BYTES] = process_object_bytes(c);
+    counter[MM_SERVER_BYTES] = process_server_bytes(c);
     answer_counters(w, counter, m->mr[0], a);
 }
 
@@ -107,7 +110,7 @@ static void serve_thread_exit(struct worker *w, struct client *c, const struct t
     if (error == 0 && m->mr[2] != 0) {
         struct range_args range;
         if (args_unmap(&m->mr[1], ct_user_end(), &range) == 0) {
-            (void)!ct_unmap(&w->ct, c->space, (vaddr_t){range.address}, range.bytes); /* if not, then when it ends */
+            (void)!ct_unmap(&w->ct, c->space, (vaddr_t){range.address}, range.bytes, 0); /* if not, then when it ends */
         }
     }
     if (error == 0 && m->mr[3] != 0) {

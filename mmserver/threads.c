@@ -21,7 +21,7 @@ bool threads_make(struct worker *w, struct client *c)
     for (uint64_t i = 0; i * TN_PAGE_BYTES < bytes; i++) {
         paddr_t page;
         bool zeroed;
-        if (frames_get(w->ipc, &page, 1, &zeroed) != 1) {
+        if (frames_get(w->ipc, w->index, &page, 1, &zeroed) != 1) {
             return false;
         }
         c->thread_page[i] = memset(port_frame(page), 0, TN_PAGE_BYTES);
@@ -43,7 +43,7 @@ void threads_free(struct worker *w, struct client *c)
     }
     for (uint64_t i = 0; i < sizeof c->thread_page / sizeof c->thread_page[0]; i++) {
         if (c->thread_page[i] != NULL) {
-            frames_put(&(paddr_t){(uint64_t)c->thread_page[i] - TN_SERVER_FRAMES}, 1);
+            frames_put(w->index, &(paddr_t){(uint64_t)c->thread_page[i] - TN_SERVER_FRAMES}, 1);
             c->thread_page[i] = NULL;
         }
     }

@@ -8,6 +8,7 @@
 #include "ending.h"
 #include "fault.h"
 #include "frames.h"
+#include "ordinary.h"
 #include "panic.h"
 #include "request.h"
 #include "selfmap.h"
@@ -132,7 +133,7 @@ static struct tn_msg receive(struct worker *w)
 }
 
 /* There are jobs: answer, then one step of a job for each time that no message waits. */
-static __attribute__((noinline)) struct tn_msg answer_and_work(struct worker *w, const struct answer *a)
+static struct tn_msg answer_and_work(struct worker *w, const struct answer *a)
 {
     ct_worker_settle(&w->ct); /* what would have ridden */
     if (a->kind != ANSWER_NONE) {
@@ -150,42 +151,68 @@ static __attribute__((noinline)) struct tn_msg answer_and_work(struct worker *w,
 }
 
 /* Answer and get the next message, in one kernel entry where there is nothing else to do. */
-static inline struct tn_msg answer(struct worker *w, const struct answer *a)
+static inline struct tn_msg answer(struct worker *w, tn_info_t info, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3)
 {
-    struct tn_msg m;
+    bool rides = ct_worker_rides(&w->ct); /* hop 7 */
+    struct tn_msg m =
+        tn_syscall(rides ? TN_SYS_PT_REPLY_RECV : TN_SYS_REPLY_RECV, w->endpoint, info, m0, m1, m2, m3, w->reply);
 
-    if (__builtin_expect(w->jobs != NULL, 0)) {
-        return answer_and_work(w, a);
-    }
-    if (__builtin_expect(a->kind == ANSWER_RIDE, 1)) { /* hop 7 */
-        m = tn_pt_reply_recv(w->endpoint, w->reply, a->info, a->mr[0], a->mr[1], a->mr[2], a->mr[3]);
-        if (__builtin_expect(tn_info_is_error(m.info), 0)) {
+    if (__builtin_expect(tn_info_is_error(m.info), 0)) {
+        if (rides) {
             server_panic("page-table write on a reply refused, run", w->ct.batch->failed_run);
         }
-        return m;
+        return receive(w);
     }
-    if (a->kind == ANSWER_REPLY) {
-        m = tn_reply_recv(w->endpoint, w->reply, a->info, a->mr[0], a->mr[1], a->mr[2], a->mr[3]);
-        if (__builtin_expect(!tn_info_is_error(m.info), 1)) {
-            return m;
-        }
-    }
-    return receive(w);
+    return m;
 }
 
+/* Any message, and the next one. */
+static __attribute__((noinline)) struct tn_msg serve_specially(struct worker *w, const struct tn_msg *m)
+{
+    struct answer a = {0};
+
+    if (m->badge & BADGE_FAULT) {
+        fault_fail(w, m, &a);
+    } else if (m->badge != 0) {
+        request_serve(w, m, &a);
+    } else {
+        admin_serve(w, m, &a);
+    }
+    if (w->jobs != NULL || a.kind == ANSWER_NONE) {
+        return answer_and_work(w, &a);
+    }
+    return answer(w, a.info, a.mr[0], a.mr[1], a.mr[2], a.mr[3]);
+}
+
+/* What most messages are is served with the message's words in registers; a copy is there should it prove special. */
 _Noreturn void worker_main(struct worker *w)
 {
     struct tn_msg m = receive(w);
 
     for (;;) {
-        struct answer a = {0};
-        if (__builtin_expect((m.badge & BADGE_FAULT) != 0, 1)) {
-            fault_serve(w, &m, &a);
-        } else if (m.badge != 0) {
-            request_serve(w, &m, &a);
+        uint64_t badge = m.badge, m0 = m.mr[0], m1 = m.mr[1], m2 = m.mr[2], m3 = m.mr[3];
+        tn_info_t info = m.info;
+        const struct tn_msg copy = m;
+        int64_t value;
+        tn_info_t answered = tn_info(0, 0, 1);
+        if (__builtin_expect(w->jobs != NULL, 0)) {
+            value = REQUEST_IS_SPECIAL;
+        } else if (badge & BADGE_FAULT) {
+            value = fault_serve(w, badge, info, m1, m3) ? 0 : REQUEST_IS_SPECIAL;
+            answered = tn_info(0, 0, 0);
+        } else if (info == tn_info(MM_MAP, 0, 4)) {
+            value = request_map(w, badge, m0, m1, m2, m3);
+        } else if (info == tn_info(MM_UNMAP, 0, 2)) {
+            value = request_unmap(w, badge, m0, m1);
+        } else if (info == tn_info(MM_PROTECT, 0, 3)) {
+            value = request_protect(w, badge, m0, m1, m2);
         } else {
-            admin_serve(w, &m, &a);
+            value = REQUEST_IS_SPECIAL;
         }
-        m = answer(w, &a);
+        if (__builtin_expect(value != REQUEST_IS_SPECIAL, 1)) {
+            m = answer(w, answered, (uint64_t)value, 0, 0, 0);
+        } else {
+            m = serve_specially(w, &copy);
+        }
     }
 }

@@ -17,15 +17,15 @@ struct held { /* hold.c */
 };
 
 struct worker {
-    struct ct_worker ct;
     uint32_t serving __attribute__((aligned(CT_LINE))); /* client's id, 0: none. Written by this worker alone, read by
                                                          * those who end a client */
-    unsigned index __attribute__((aligned(CT_LINE)));   /* from here on private */
+    unsigned index __attribute__((aligned(CT_LINE)));   /* from here on private, but for what ct says */
     struct tn_ipc_buffer *ipc;
     tn_cptr_t tcb, endpoint;
-    tn_cptr_t reply; /* holds the caller of the request in service; exchanged where a caller is parked */
-    struct held held[HELD_MAX];
+    tn_cptr_t reply;     /* holds the caller of the request in service; exchanged where a caller is parked */
     struct client *jobs; /* clients that this worker is taking apart; linked by next_job */
+    struct ct_worker ct;
+    struct held held[HELD_MAX];
     /* Counters of clients that have ended (stat.c): what this worker did for them, added by whoever takes one apart;
      * and what the core put to this worker's account when it released their spaces, which is all workers' together. */
     uint64_t past[MM_COUNTERS], released[MM_COUNTERS];
@@ -34,8 +34,7 @@ _Static_assert(sizeof(struct worker) % CT_LINE == 0, "workers share no line");
 
 /* What a request is answered with. */
 enum answer_kind {
-    ANSWER_REPLY, /* info and mr (longer ones: in the worker's IPC buffer) */
-    ANSWER_RIDE,  /* the same, and the core's batch rides on it */
+    ANSWER_REPLY, /* info and mr (longer ones: in the worker's IPC buffer); the core's batch may ride on it */
     ANSWER_NONE,  /* nobody waits behind the worker's Reply object any more */
 };
 struct answer {

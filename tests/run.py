@@ -1,6 +1,6 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: host, fuzz, kernel, system, profile
+    run.py [options] PART...      PART: host, fuzz, kernel, system, profile, flushes, scale
 """
 
 import argparse
@@ -12,10 +12,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "bench"))
+import flush_tests  # noqa: E402
 import machine  # noqa: E402
 import system_tests  # noqa: E402
 import tap  # noqa: E402
 import test_profile  # noqa: E402
+import test_scale  # noqa: E402
 
 HOST_LIMIT_S = 300
 
@@ -143,11 +145,30 @@ def system_part(tally, options):
 def profile_part(tally, options):
     for name, failures, seconds in test_profile.run(options.release, options.filter):
         tally.add(f"profile: {name}", seconds, 0 if failures else 1, failures, repeat=f"make profile-test TEST={name}")
+def flushes_part(tally, options):
+    for name in flush_tests.missing():
+        tally.add(f"flushes: {name}", 0, 0, ["kernel/flushsite.c, mmserver/corten/flushsite.c and flush_tests.py do not agree"])
+    for name, where, harts, bootargs, tries in flush_tests.SITES:
+        if options.filter not in name:
+            continue
+        start = time.monotonic()
+        try:
+            found, lines, tried = flush_tests.check(name, where, harts, bootargs, tries, options.debug, int(options.seed))
+            failures = [] if found else [f"left out, and nobody noticed ({tries} tries)"]
+        except (machine.Refused, OSError, subprocess.TimeoutExpired) as error:
+            failures, lines, tried = [str(error)], [], 1
+        tally.add(f"flushes: without {name} ({where}, try {tried})", time.monotonic() - start, 0 if failures else 1, failures,
+                  details=lines[-20:], repeat=f"make flush-test TEST={name}")
+
+
+def scale_part(tally, options):
+    for name, failures, seconds in test_scale.run(options.release, options.filter):
+        tally.add(f"scale: {name}", seconds, 0 if failures else 1, failures, repeat=f"make scale-test TEST={name}")
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system", "profile"])
+    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system", "profile", "flushes", "scale"])
     parser.add_argument("--release", default="build")
     parser.add_argument("--debug", default="build-debug")
     parser.add_argument("--filter", default="")
@@ -162,7 +183,7 @@ def main():
     machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
     for part in options.parts:
         {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
-         "profile": profile_part}[part](tally, options)
+         "profile": profile_part, "flushes": flushes_part, "scale": scale_part}[part](tally, options)
     if tally.passed + tally.failed == 0:
         machine.say("no test was run" + (f": none is called '{options.filter}'" if options.filter else ""))
         tally.failed = 1

@@ -12,6 +12,7 @@ Keys of the first line; those with several values are run in every combination:
     expect      passed: status 0 and the line 'tenon: passed';  failed: any other status, no such line;
                 ended: either, but a failure with its line, 'tenon: failed: why', or the kernel's 'boot: why'
     limit (60)  seconds until it is a hang      init (init)
+    rules       server (also: kernel): in the debug build the kernel also judges the memory server's flushes
     check       wordcount: totals and most frequent words must equal what standard tools count in the input
 """
 
@@ -25,7 +26,7 @@ import machine
 
 INPUT = "build/input.txt"
 DEFAULTS = {"harts": ["4"], "mmu": [""], "mm": [""], "flush": [""], "build": [], "expect": ["passed"], "limit": ["60"],
-            "mem": ["512M"], "init": ["init"], "check": []}
+            "mem": ["512M"], "init": ["init"], "check": [], "rules": ["server"]}
 # A kernel panic fails every test, also one that expects a failure.
 ALWAYS_FORBIDDEN = [r"(?i)\bpanic\b"]
 
@@ -88,6 +89,8 @@ class Run:
         """Runs it: (failures, lines of the console, seconds)."""
         test = self.test
         bootargs = [f"{name}={value}" for name, value in self.settings] + [f"seed={seed}"]
+        if self.build == "debug" and test.keys["rules"] == ["server"]:
+            bootargs.append("flush-rules=server")
         if test.keys["init"] != ["init"]:
             bootargs.append("init=" + test.keys["init"][0])
         system = machine.System("-".join([test.name, self.harts, *self.variant()]), builds[self.build],

@@ -5,21 +5,13 @@
  * client, what the pages hold, and mprotect(), which fails with ENOMEM where nothing is mapped.
  * Called by main.c. One thread.
  */
-#include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <tenon/mm.h>
+#include "check.h"
 #include "micro.h"
 
-#define PAGE_BYTES 4096ull
 #define ROUNDS 16u
 #define REQUESTS 32u
 #define MEASURED 16u /* the last of a round's requests */
-#define BASE 0x100000000ull
-#define MARK 0x5a
-#define RW (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 /* How requests are spread: size and padding in pages. */
 struct layout {
@@ -29,8 +21,6 @@ struct layout {
 static const struct layout mmap_layout = {4, 384};
 static const struct layout page_layout = {1, 480};
 static const struct layout munmap_layout = {1, 736};
-
-#define INLINE static inline __attribute__((always_inline))
 
 INLINE uint64_t address_of(const struct layout *l, unsigned round, unsigned request)
 {
@@ -43,12 +33,6 @@ INLINE uint64_t address_of(const struct layout *l, unsigned round, unsigned requ
 static uint64_t area_bytes(const struct layout *l)
 {
     return address_of(l, ROUNDS - 1, REQUESTS) - BASE;
-}
-
-/* The only store of the benchmarks to the memory they measure: one instruction. */
-INLINE void touch(uint64_t address)
-{
-    __asm__ volatile("sb %1, 0(%0)" : : "r"(address), "r"(MARK) : "memory");
 }
 
 INLINE void run_rounds(struct measure *m, const struct layout *l, void (*request)(uint64_t address, uint64_t *out),
@@ -71,54 +55,10 @@ INLINE void run_rounds(struct measure *m, const struct layout *l, void (*request
 
 static uint64_t result[ROUNDS * REQUESTS]; /* of each request: an address, or 0 and -1 of a call */
 
-static bool wrong(const char *name, const char *what, uint64_t have, uint64_t want)
-{
-    measure_say("bench: %s: %s: %#" PRIx64 " instead of %#" PRIx64 "\n", name, what, have, want);
-    return false;
-}
-
-static bool area_map(const char *name, uint64_t bytes)
-{
-    void *p = mmap((void *)BASE, bytes, RW, ANON | MAP_FIXED, -1, 0);
-
-    return p == (void *)BASE || wrong(name, "mapping of the area", (uint64_t)p, BASE);
-}
-
-static bool area_unmap(const char *name, uint64_t bytes)
-{
-    return munmap((void *)BASE, bytes) == 0 || wrong(name, "unmapping of the area: errno", (uint64_t)errno, 0);
-}
-
-static uint64_t counter(unsigned which)
-{
-    static uint64_t value[MM_COUNTERS];
-
-    return mm_is_error(mm_stat(value, MM_COUNTERS)) ? ~0ull : value[which];
-}
-
 void micro_init(void)
 {
     memset(result, 0xff, sizeof(result));
     (void)counter(0);
-}
-
-/* The client's frames must have changed by `by` since they were `before`. */
-static bool frames_changed(const char *name, uint64_t before, int64_t by)
-{
-    uint64_t now = counter(MM_FRAMES_NOW);
-
-    return now == before + (uint64_t)by || wrong(name, "frames of the client", now, before + (uint64_t)by);
-}
-
-/* A page that was touched: the mark, and else zero. */
-static bool page_is_fresh(const char *name, uint64_t address)
-{
-    const uint64_t *word = (const uint64_t *)address;
-
-    for (unsigned i = 0; i < PAGE_BYTES / 8; i++)
-        if (word[i] != (i == 0 ? MARK : 0))
-            return wrong(name, "a new page holds", word[i], i == 0 ? MARK : 0);
-    return true;
 }
 
 /* Nearly all frames that the requests took had been used before, and were zeroed since the counter was `before`. */
@@ -127,11 +67,6 @@ static bool frames_zeroed(const char *name, uint64_t before)
     uint64_t zeroed = counter(MM_PAGES_ZEROED) - before, least = ROUNDS * REQUESTS * 3 / 4;
 
     return zeroed >= least || wrong(name, "frames zeroed", zeroed, least);
-}
-
-static bool is_mapped(uint64_t address, uint64_t bytes)
-{
-    return mprotect((void *)address, bytes, RW) == 0;
 }
 
 /* Frames full of ones go back to the memory manager, to be handed out again: a page that is zero was zeroed. */

@@ -6,6 +6,7 @@
 
 #define USER_END (1ull << 38) /* programs must fit into the smallest address space there is */
 #define DEFAULT_SERVER "mmserver"
+#define AROUND_PAGES_MAX 64u
 
 struct reader {
     const struct dt *tree;
@@ -14,7 +15,8 @@ struct reader {
     struct system *system;
 };
 
-static const char *const server_properties[] = {"compatible", "program", "protocol", "flush", "memory-bytes", NULL};
+static const char *const server_properties[] = {"compatible",         "program", "protocol", "flush", "memory-bytes",
+                                                "fault-around-pages", NULL};
 static const char *const client_properties[] = {"compatible",  "program",     "args",          "input",  "harts",
                                                 "quota-bytes", "max-threads", "kill-after-ms", "expect", NULL};
 static const char *const common_properties[] = {"status",      "phandle", "reg", "#address-cells",
@@ -92,21 +94,50 @@ static int word_is(const char *word, size_t length, const char *name)
     return length > strlen(name) && memcmp(word, name, strlen(name)) == 0;
 }
 
+/* A decimal number; ~0: it is none. */
+static uint64_t boot_number(const char *text)
+{
+    uint64_t number = 0;
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0 || digits > 9 || text[digits] != 0) {
+        return ~0ull;
+    }
+    for (; *text != 0; text++) {
+        number = number * 10 + (uint64_t)(*text - '0');
+    }
+    return number;
+}
+
+static uint32_t around_pages(const char *where, uint64_t pages)
+{
+    if (pages == 0 || pages > AROUND_PAGES_MAX || (pages & (pages - 1)) != 0) {
+        fail("%s: fault-around pages: must be a power of two up to %u", where, AROUND_PAGES_MAX);
+    }
+    return (uint32_t)pages;
+}
+
 static void boot_argument(struct system *s, const char *word, size_t length)
 {
     char value[32];
     const char *equals = memchr(word, '=', length);
     size_t n = equals != NULL ? length - (size_t)(equals + 1 - word) : 0;
 
-    if (equals == NULL || n >= sizeof value || !(word_is(word, length, "mm=") || word_is(word, length, "flush="))) {
+    int ours = word_is(word, length, "mm=") || word_is(word, length, "flush=") || word_is(word, length, "around=") ||
+               word_is(word, length, "leave-out-flush=");
+    if (equals == NULL || n >= sizeof value || !ours) {
         return; /* the kernel's */
     }
     memcpy(value, equals + 1, n);
     value[n] = 0;
     for (uint32_t i = 0; i < s->servers; i++) {
-        if (word[0] == 'm') {
+        if (word[0] == 'l') {
+            strncpy(s->server[i].leave_out_flush, value, TN_SERVER_FLUSH_NAME - 1);
+        } else if (word[0] == 'm') {
             s->server[i].protocol =
                 choice("boot arguments", "mm", value, "user-adv", "user-rw") ? SERVER_PROTOCOL_RW : SERVER_PROTOCOL_ADV;
+        } else if (word[0] == 'a') {
+            s->server[i].around_pages = around_pages("boot arguments", boot_number(value));
         } else {
             s->server[i].flush =
                 choice("boot arguments", "flush", value, "lazy", "now") ? SERVER_FLUSH_NOW : SERVER_FLUSH_LAZY;
@@ -314,6 +345,8 @@ static void read_server(const struct reader *r, int node, struct server_plan *s)
     s->flush = choice(s->node, "flush", need_string(r, node, "flush", "lazy"), "lazy", "now") ? SERVER_FLUSH_NOW
                                                                                               : SERVER_FLUSH_LAZY;
     s->memory_bytes = optional_u64(r, node, "memory-bytes", 1ull << 56);
+    uint64_t around = optional_u64(r, node, "fault-around-pages", AROUND_PAGES_MAX);
+    s->around_pages = around_pages(s->node, around != 0 ? around : 1);
     need_program(r, s->node, s->program, &s->elf);
     read_clients(r, node, s);
 }

@@ -6,6 +6,7 @@
  *             program = "mmserver";                       file in the initrd
  *             protocol = "adv";                           or "rw"; absent: adv; mm=user-adv|user-rw goes before
  *             flush = "lazy";                             or "now"; absent: lazy; flush=lazy|now goes before
+ *             fault-around-pages = <16>;                  mapped by one fault, power of two; absent: 1; around=N before
  *             memory-bytes = /bits/ 64 <0x10000000>;      absent, for one server: all that is left
  *             client@0 {
  *                 compatible = "tenon,client";
@@ -21,7 +22,7 @@
  *         };
  *     }; };
  *
- * mm= and flush= are boot arguments (/chosen/bootargs). Clients are started, counted and reported in the order of their
+ * mm=, flush= and around= are boot arguments (/chosen/bootargs). Clients are started, counted and reported in the order of their
  * unit addresses (the number behind the @, hexadecimal). Nodes with status = "disabled" are left out. Anything else is
  * refused.
  */
@@ -51,10 +52,12 @@ struct server_plan {
     struct elf elf;
     enum server_protocol protocol;
     enum server_flush flush;
-    uint64_t memory_bytes;          /* 0: all that is left */
-    uint32_t first_client, clients; /* in system.client */
-    tn_cptr_t gate;                 /* administrator's, once it serves */
-    uint64_t free_pages;            /* before its first client */
+    uint32_t around_pages;                      /* that a fault may map at once; 1: only the page asked for */
+    char leave_out_flush[TN_SERVER_FLUSH_NAME]; /* boot argument leave-out-flush=, for tests of debug builds */
+    uint64_t memory_bytes;                      /* 0: all that is left */
+    uint32_t first_client, clients;             /* in system.client */
+    tn_cptr_t gate;                             /* administrator's, once it serves */
+    uint64_t free_pages;                        /* before its first client */
 };
 
 struct system {

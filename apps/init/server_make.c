@@ -272,7 +272,9 @@ static void server_make(struct server_plan *plan, const struct tn_bootinfo *info
         .initrd_bytes = info->initrd_bytes,
         .protocol = plan->protocol,
         .flush = plan->flush,
+        .around_pages = plan->around_pages,
     };
+    memcpy(start->leave_out_flush, plan->leave_out_flush, sizeof start->leave_out_flush);
     tn_cptr_t tcb = memory_need(TN_TCB, 0, TN_TCB_BITS, plan->node, "its first thread");
     tn_cptr_t cnode = cnode_make(plan, &s, tcb, badge, start);
     give(cnode, plan->node, TN_SERVER_TABLE, space_table(&s, HUB_LEVEL, 0), TN_READ | TN_WRITE);

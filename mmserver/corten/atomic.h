@@ -54,5 +54,11 @@ static inline void atomic_fence_full(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Part of a path whose values are to stay in registers. */
+#define ct_inline static inline __attribute__((always_inline))
+
+/* The other side of such a path. */
+#define ct_cold __attribute__((noinline))
+
 #define ct_likely(x) __builtin_expect(!!(x), 1)
 #define ct_unlikely(x) __builtin_expect(!!(x), 0)

@@ -43,9 +43,10 @@ void ct_batch_write(struct ct_cursor *c)
     unsigned entries = 0, freed = 0;
     __atomic_thread_fence(
         __ATOMIC_RELEASE); /* what new tables hold, before they are linked. pairs with: pte_read_acquire */
+    uint32_t runs = b->runs;
     port_pt_write(w->index, b);
     uint64_t generation = w->writes_old ? generation_now(c->space) : 0;
-    for (uint32_t i = 0; i < b->runs; i++) {
+    for (uint32_t i = 0; i < runs; i++) {
         const struct tn_pt_run *run = &b->run[i];
         entries += run->count;
         if (run->flags & TN_PT_OLD)
@@ -57,7 +58,6 @@ void ct_batch_write(struct ct_cursor *c)
     }
     share_count(c->share, MM_PT_WRITES, entries);
     share_count(c->share, MM_PT_BATCHES, 1);
-    b->runs = 0;
     w->words_used = CT_BATCH_WORDS_FIRST;
     w->writes_old = false;
 }

@@ -12,6 +12,7 @@
 struct shape {
     uint64_t v;
 };
+typedef uint64_t __attribute__((may_alias)) shape_word;
 _Static_assert(offsetof(struct tn_pt_run, first) == 16 && offsetof(struct tn_pt_run, page) == 24, "shape is one word");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "shape");
 
@@ -26,11 +27,11 @@ static inline struct shape run_shape(unsigned first, unsigned count, unsigned op
                           (uint64_t)(op | rights << 8 | soft << 16 | flags << 24) << 32};
 }
 
-static inline void run_set(struct tn_pt_run *run, tn_cptr_t table, tn_cptr_t object, struct shape shape, uint64_t page)
+ct_inline void run_set(struct tn_pt_run *run, tn_cptr_t table, tn_cptr_t object, struct shape shape, uint64_t page)
 {
     run->table = table;
     run->object = object;
-    __builtin_memcpy(&run->first, &shape.v, sizeof shape.v);
+    *(shape_word *)&run->first = shape.v;
     run->page = page;
     run->in = run->out = 0;
 }

@@ -8,10 +8,11 @@
 #include <corten/epoch.h>
 #include <corten/flush.h>
 #include <corten/lock.h>
+#include <corten/mark.h>
+#include <corten/ride.h>
 #include <corten/stock.h>
 
-#define STOCK_LOW 8        /* frames a worker wants to have before it locks anything */
-#define RANGE_FLUSH_MAX 64 /* pages; more: everything */
+#define STOCK_LOW 8 /* frames a worker wants to have before it locks anything */
 
 static bool range_is_valid(uint64_t low, uint64_t high)
 {
@@ -31,6 +32,24 @@ enum ct_status cursor_lock(struct ct_worker *w, struct ct_space *s, vaddr_t low,
     return CT_OK;
 }
 
+enum ct_status ct_cursor_continue(struct ct_worker *w, struct ct_space *s, uint64_t low, uint64_t high, paddr_t locked,
+                                  struct ct_cursor *c)
+{
+    if (locked.v && port_desc(locked)->stale) {
+        cover_unlock(w, locked);
+        share_count(ct_share_of(s, w), MM_RETRIES, 1);
+        locked.v = 0;
+    }
+    if (locked.v == 0)
+        return cursor_lock(w, s, (vaddr_t){low}, (vaddr_t){high}, c);
+    cursor_open(w, s, low, high, c);
+    share_count(c->share, MM_TRANSACTIONS, 1);
+    table_land(w, s, locked);
+    c->top = locked;
+    c->top_level = 0;
+    return CT_OK;
+}
+
 void ct_cursor_clears(struct ct_cursor *c)
 {
     if (c->cleared)
@@ -38,7 +57,7 @@ void ct_cursor_clears(struct ct_cursor *c)
     c->cleared = true;
     if (ct_config.flush == CT_FLUSH_LAZY) {
         c->generation = atomic_load_relaxed(&c->space->started);
-        c->stamp = (1 + c->generation % STAMP_MODULUS) << WORD_STAMP_SHIFT;
+        c->stamp = stamp_of(c->generation);
     }
 }
 
@@ -57,7 +76,7 @@ void ct_cursor_flush_for(struct ct_cursor *c, uint64_t word)
     if (!own && !(stamp && ct_stamp_pending(c->space, stamp >> WORD_STAMP_SHIFT)))
         return;
     batch_settle(c);
-    ct_space_flush(c->worker, c->space);
+    ct_space_flush(c->worker, c->space, CT_FLUSH_REMAP);
     if (ct_config.flush == CT_FLUSH_NOW)
         ct_limbo_release_all(c->worker);
     c->cleared = false; /* all that was cleared up to here is flushed */
@@ -71,18 +90,15 @@ static void flush_at_end(struct ct_cursor *c)
 {
     struct ct_worker *w = c->worker;
     struct ct_space *s = c->space;
-    bool raced = c->stamp && generation_now(s) != c->generation; /* flush.h, 2. */
-    if (raced || c->flush_high == ~0ull) {
-        ct_space_flush(w, s);
+    if (c->stamp && !c->exclusive) {
+        uint64_t generation = generation_now(s);
+        if (ct_unlikely(generation != c->generation && !ct_flush_left_out(CT_FLUSH_RACED))) /* flush.h, 2. */
+            ct_mark_restamp(c, generation);
+    }
+    if (c->flush_high == ~0ull) {
+        ct_space_flush(w, s, CT_FLUSH_END_ALL);
     } else if (c->flush_high) {
-        uint64_t pages = (c->flush_high - c->flush_low) >> TN_PAGE_BITS;
-        if (pages > RANGE_FLUSH_MAX) {
-            ct_space_flush(w, s);
-        } else {
-            unsigned remote = port_flush(w->index, s->handle, (vaddr_t){c->flush_low}, pages);
-            share_count(c->share, MM_FLUSHES, 1);
-            share_count(c->share, MM_REMOTE_FLUSHES, remote);
-        }
+        ct_space_flush_pages(w, s, CT_FLUSH_END_RANGE, c->flush_low, (c->flush_high - c->flush_low) >> TN_PAGE_BITS);
     }
     if (ct_config.flush == CT_FLUSH_NOW)
         ct_limbo_release_all(w);
@@ -136,7 +152,7 @@ unsigned ct_cursor_walk(struct ct_cursor *c, uint64_t va, paddr_t *table)
         uint64_t pte = pte_read(t, va_index(va, level));
         if (!tn_pte_is_link(pte))
             break;
-        t = table_enter(pte);
+        t = table_enter(c, pte);
     }
     if (level == 0) {
         c->leaf = t;

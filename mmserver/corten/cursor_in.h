@@ -24,6 +24,10 @@ static inline void cursor_open(struct ct_worker *w, struct ct_space *s, uint64_t
     c->charged = 0;
 }
 
+/* cursor_lock() for a range in a leaf table that may be locked already (leaf.h): `locked`, 0 if not. */
+enum ct_status ct_cursor_continue(struct ct_worker *w, struct ct_space *s, uint64_t low, uint64_t high, paddr_t locked,
+                                  struct ct_cursor *c) CT_MUST_CHECK;
+
 /* All of cursor_unlock() but the unlocking. */
 void ct_cursor_commit(struct ct_cursor *c);
 

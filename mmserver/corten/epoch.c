@@ -53,7 +53,7 @@ static void release_passed(struct ct_worker *w, bool force)
         struct ct_desc *d = port_desc(table);
         list.head = d->limbo_next;
         if (force && !generation_is_done(d->space, d->generation))
-            ct_space_flush(w, d->space);
+            ct_space_flush(w, d->space, CT_FLUSH_TABLES);
         if (generation_is_done(d->space, d->generation))
             ct_stock_put_table(w, table);
         else

@@ -6,17 +6,17 @@
  *   4. demand-zero with the right asked for: make the tables that are missing, put the mapping into the batch
  *   5. unlock; the batch is written before, or rides on the server's reply
  *
- * Riding (worker.h). The transaction ends with the entry still invalid and table->pending naming it. Whoever owns the
- * table next waits, before he reads its entries, until it is valid (table_land), so nobody can see the state between,
- * and no later change of the entry can be overtaken by this write. Only the single write to a leaf table that was there
- * before rides: every other write of a transaction is done when it ends.
+ * Where the leaf table is there and free and the write may ride (ride.h), which is nearly always, this is done without a
+ * cursor (leaf.h): fault_by(). Otherwise fault_generally() goes on with what was had so far, frame and lock.
  */
+#include <corten/around.h>
 #include <corten/batch.h>
 #include <corten/cursor_in.h>
 #include <corten/flush.h>
-#include <corten/lock.h>
+#include <corten/leaf.h>
 #include <corten/map.h>
 #include <corten/request.h>
+#include <corten/ride.h>
 #include <corten/stock.h>
 
 /* Step 3 found no page that may be had: what is there, and which error. */
@@ -27,25 +27,6 @@ static enum ct_status refused(struct ct_cursor *c, struct ct_page *page)
     if (page)
         *page = there;
     return there.kind == CT_NONE ? CT_NOT_MAPPED : CT_DENIED;
-}
-
-/* Steps 4 and 5 where nothing has to be made: the leaf table, locked, is there, and the write rides. */
-static inline void ride(struct ct_worker *w, struct ct_space *s, struct ct_share *share, paddr_t table, unsigned index,
-                        uint64_t word, paddr_t frame)
-{
-    struct ct_desc *d = port_desc(table);
-    struct tn_pt_batch *b = w->batch;
-    run_set(&b->run[0], d->cap, port_frame_cap(frame), run_shape(index, 1, TN_PT_MAP, word_rights(word), 0, 0),
-            port_frame_page(frame));
-    b->runs = 1;
-    atomic_store_relaxed(&d->pending, (uint16_t)(index + 1));
-    w->ride = table;
-    w->ride_frame = frame;
-    w->ride_space = s;
-    space_took_frame(s, share);
-    share_count(share, MM_PT_WRITES, 1);
-    share_count(share, MM_PT_BATCHES, 1);
-    cover_unlock(w, table);
 }
 
 /* Step 4 for the page at c->at, whose lowest table is `table` of `level`. */
@@ -64,14 +45,12 @@ static enum ct_status fill_page(struct ct_cursor *c, paddr_t table, unsigned lev
         }
     }
     cursor_before_map(c, word);
-    ct_batch_map(c, table, va_index(c->at, 0), port_frame_cap(frame), port_frame_page(frame), word_rights(word), 0);
-    space_took_frame(c->space, c->share);
+    ct_around_map(c, table, word, frame);
     return CT_OK;
 }
 
 /* Steps 3 to 5 in general. The range of c is locked. */
-static __attribute__((noinline)) enum ct_status serve(struct ct_cursor *c, paddr_t frame, unsigned rights,
-                                                      struct ct_page *page)
+enum ct_status ct_fault_serve(struct ct_cursor *c, paddr_t frame, unsigned rights, struct ct_page *page)
 {
     paddr_t table;
     unsigned level = ct_cursor_walk(c, c->at, &table);
@@ -94,34 +73,105 @@ static __attribute__((noinline)) enum ct_status serve(struct ct_cursor *c, paddr
     return st;
 }
 
+/* Steps 3 to 5 where nothing has to be made: the locked leaf table is there, and the write rides. false: it is not so,
+ * nothing has changed. */
+ct_inline bool fault_rides(struct ct_worker *w, struct ct_space *s, struct ct_share *share, const struct leaf *leaf,
+                           unsigned rights, paddr_t frame)
+{
+    uint64_t word = word_read(leaf->d, leaf->first);
+    unsigned stamp = word >> WORD_STAMP_SHIFT;
+    bool wanted = !(atomic_load_relaxed(leaf->entry) & TN_PTE_V) && word_kind(word) == CT_ANON &&
+                  (word_rights(word) & rights) && (stamp == 0 || !ct_stamp_pending(s, stamp));
+    if (ct_unlikely(!wanted || !space_try_charge(share)))
+        return false;
+    w->ride_frame = frame;
+    ride_start(w, s, share, leaf->table, leaf->d, run_shape(leaf->first, 1, TN_PT_MAP, word_rights(word), 0, 0),
+               port_frame_cap(frame), port_frame_page(frame));
+    return true;
+}
+
+/* Unlocking, now and then after a look for a peak. */
+static ct_cold enum ct_status look_and_unlock(struct ct_worker *w, struct ct_space *s, paddr_t table)
+{
+    ct_space_look_for_peak(s, ct_share_of(s, w));
+    cover_unlock(w, table);
+    return CT_OK;
+}
+
+ct_inline enum ct_status unlock_with_frame(struct ct_worker *w, struct ct_space *s, struct ct_share *share,
+                                           const struct leaf *leaf, enum ct_protocol protocol)
+{
+    int64_t frames = share->frames + 1;
+    atomic_store_relaxed(&share->frames, frames);
+    if (ct_unlikely(((uint64_t)frames & s->peak_mask) == 0))
+        return look_and_unlock(w, s, leaf->table);
+    return leaf_unlock(w, leaf, protocol);
+}
+
+/* `frame`: zeroed, or 0: none yet. `locked`: the page's leaf table, or 0: not locked yet. */
+static ct_cold enum ct_status fault_generally(struct ct_worker *w, struct ct_space *s, uint64_t va, unsigned rights,
+                                              unsigned flags, struct ct_page *page, paddr_t frame, paddr_t locked)
+{
+    if (va >= ct_user_end())
+        return CT_RANGE;
+    ct_worker_settle(w);
+    struct ct_share *share = ct_share_of(s, w);
+    struct ct_cursor c;
+    uint64_t low = va & ~(TN_PAGE_BYTES - 1);
+    share_count(share, MM_FAULTS, 1);
+    if (frame.v == 0 && stock_has_frames(w, 1))
+        frame = stock_take_zeroed(w, &share->count[MM_PAGES_ZEROED]);
+    enum ct_status st = ct_cursor_continue(w, s, low, low + TN_PAGE_BYTES, locked, &c);
+    if (st != CT_OK)
+        return st;
+    if ((flags & CT_RIDE) && c.top_level == 0 && frame.v) {
+        struct leaf leaf = leaf_part(c.top, low, TN_PAGE_BYTES);
+        if (fault_rides(w, s, share, &leaf, rights, frame))
+            return unlock_with_frame(w, s, share, &leaf, ct_config.protocol);
+    }
+    return ct_fault_serve(&c, frame, rights, page);
+}
+
+/* Step 1 where the stock is not empty. */
+ct_inline paddr_t zeroed_frame(struct ct_worker *w, struct ct_share *share)
+{
+    if (w->zeroed_count)
+        return (paddr_t){w->zeroed[--w->zeroed_count]};
+    paddr_t frame = {w->dirty[--w->dirty_count]};
+    port_zero(frame);
+    share_count(share, MM_PAGES_ZEROED, 1);
+    return frame;
+}
+
+ct_inline enum ct_status fault_by(struct ct_worker *w, struct ct_space *s, uint64_t va, unsigned rights, unsigned flags,
+                                  struct ct_page *page, enum ct_protocol protocol)
+{
+    paddr_t frame = {0}, locked = {0};
+    bool ordinary = va < ct_user_end() && (flags & CT_RIDE) && !ct_worker_rides(w);
+    if (ct_likely(ordinary && (w->zeroed_count | w->dirty_count))) {
+        struct ct_share *share = ct_share_of(s, w);
+        frame = zeroed_frame(w, share);
+        struct leaf leaf = leaf_try_lock(w, s, va, TN_PAGE_BYTES, protocol);
+        if (leaf_enter(w, s, &leaf) && fault_rides(w, s, share, &leaf, rights, frame)) {
+            share_count(share, MM_FAULTS, 1);
+            share_count(share, MM_TRANSACTIONS, 1);
+            return unlock_with_frame(w, s, share, &leaf, protocol);
+        }
+        locked = leaf.table;
+    }
+    return fault_generally(w, s, va, rights, flags, page, frame, locked);
+}
+
+static ct_cold enum ct_status fault_by_rw(struct ct_worker *w, struct ct_space *s, uint64_t va, unsigned rights,
+                                          unsigned flags, struct ct_page *page)
+{
+    return fault_by(w, s, va, rights, flags, page, CT_PROTOCOL_RW);
+}
+
 enum ct_status ct_fault(struct ct_worker *w, struct ct_space *s, vaddr_t va, unsigned rights, unsigned flags,
                         struct ct_page *page)
 {
-    if (ct_unlikely(va.v >= ct_user_end()))
-        return CT_RANGE;
-    if (ct_unlikely(w->ride.v))
-        ct_worker_settle(w);
-    uint64_t low = va.v & ~(TN_PAGE_BYTES - 1);
-    struct ct_share *share = ct_share_of(s, w);
-    paddr_t frame = {0};
-    share_count(share, MM_FAULTS, 1);
-    if (stock_has_frames(w, 1))
-        frame = stock_take_zeroed(w, &share->count[MM_PAGES_ZEROED]);
-
-    struct cover cover = cover_lock(w, s, low, 0);
-    if (ct_likely((flags & CT_RIDE) && cover.level == 0 && frame.v)) {
-        unsigned i = va_index(low, 0);
-        uint64_t word = word_read(port_desc(cover.table), i);
-        unsigned stamp = word >> WORD_STAMP_SHIFT;
-        bool wanted = !(pte_read(cover.table, i) & TN_PTE_V) && word_kind(word) == CT_ANON &&
-                      (word_rights(word) & rights) && (stamp == 0 || !ct_stamp_pending(s, stamp));
-        if (ct_likely(wanted && space_charge(w, s, 1) == CT_OK)) {
-            ride(w, s, share, cover.table, i, word, frame);
-            return CT_OK;
-        }
-    }
-    struct ct_cursor c;
-    cursor_open(w, s, low, low + TN_PAGE_BYTES, &c);
-    ct_lock_rest(&c, cover); /* a leaf table may have come between the walk and the lock */
-    return serve(&c, frame, rights, page);
+    if (ct_config.protocol == CT_PROTOCOL_RW)
+        return fault_by_rw(w, s, va.v, rights, flags, page);
+    return fault_by(w, s, va.v, rights, flags, page, CT_PROTOCOL_ADV);
 }

@@ -18,21 +18,38 @@
  *    old one may look pending again, which costs one flush too many; one that is pending is always seen, since g lies
  *    in done .. started. Whoever removes a table stamps the entry it stood under, since links are cached as well.
  *    The stamp is written before the entries are really cleared (they are in the batch), so the transaction looks at
- *    `started` again before it unlocks, entries written, full fence between: where a flush has started meanwhile, it
- *    flushes once more itself. Should the same transaction map there again, it writes its batch and flushes first.
+ *    `started` again before it unlocks, entries written, full fence between: where a flush has started meanwhile, which
+ *    may have been too early, it puts the new number into its words (ct_mark_restamp). Should the same transaction map
+ *    there again, it writes its batch and flushes first.
  *
  * Policy NOW flushes before it unlocks, so there are no stamps and frames leave limbo with the transaction.
  * Loss of rights (protect, CT_HELD) is flushed before unlocking under both policies: clients rely on it.
  */
 #pragma once
 #include <corten/cursor.h>
+#include <corten/flushsite.h>
 #include <corten/table.h>
 
 /* Flush the whole space on all harts; returns when done. May be called with table locks held. */
-void ct_space_flush(struct ct_worker *w, struct ct_space *s);
+void ct_space_flush_now(struct ct_worker *w, struct ct_space *s);
+static inline void ct_space_flush(struct ct_worker *w, struct ct_space *s, enum ct_flush_site site)
+{
+    ct_flush_asked_by(&w->flush_site, site);
+    ct_space_flush_now(w, s);
+}
+
+/* Flush these pages on all harts, or everything if they are many. */
+void ct_space_flush_pages(struct ct_worker *w, struct ct_space *s, enum ct_flush_site site, uint64_t va,
+                          uint64_t pages);
 
 /* Whether an entry with this stamp may still be in a TLB. */
-bool ct_stamp_pending(const struct ct_space *s, unsigned stamp);
+static inline bool ct_stamp_pending(const struct ct_space *s, unsigned stamp)
+{
+    uint64_t done = atomic_load_acquire(&s->done); /* first: it only grows. pairs with: ct_space_flush */
+    uint64_t started = atomic_load_relaxed(&s->started);
+    uint64_t behind = (stamp - 1 + STAMP_MODULUS - done % STAMP_MODULUS) % STAMP_MODULUS; /* g - done, modulo */
+    return behind <= started - done;
+}
 
 static inline bool generation_is_done(const struct ct_space *s, uint64_t generation)
 {
@@ -44,6 +61,18 @@ static inline uint64_t generation_now(const struct ct_space *s)
 {
     atomic_fence_full();
     return atomic_load_relaxed(&s->started);
+}
+
+/* The stamp of a word whose entry was cleared when the number was `generation`. */
+static inline uint64_t stamp_of(uint64_t generation)
+{
+    return (1 + generation % STAMP_MODULUS) << WORD_STAMP_SHIFT;
+}
+
+/* The n-th newest frame in limbo, from 1 on. */
+static inline struct ct_limbo_frame *limbo_newest(struct ct_worker *w, unsigned n)
+{
+    return &w->limbo[(w->limbo_first + w->limbo_count - n) % CT_LIMBO_FRAMES];
 }
 
 /* A frame whose entry has been cleared waits for its flush. */

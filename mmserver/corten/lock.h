@@ -6,6 +6,7 @@
 #pragma once
 #include <corten/cursor.h>
 #include <corten/qlock.h>
+#include <corten/ride.h>
 #include <corten/rwlock.h>
 #include <corten/stock.h>
 
@@ -67,19 +68,28 @@ static inline struct cover cover_lock(struct ct_worker *w, struct ct_space *s, u
     struct cover cover =
         ct_config.protocol == CT_PROTOCOL_ADV ? cover_lock_adv(w, s, low, lowest) : cover_lock_rw(w, s, low, lowest);
     share_count(ct_share_of(s, w), MM_TRANSACTIONS, 1);
-    table_land(cover.table);
+    table_land(w, s, cover.table);
     return cover;
+}
+
+static inline void read_unlock_all(struct ct_worker *w, unsigned depth)
+{
+    while (depth > 0)
+        rwlock_read_unlock(w->read_locked[--depth]);
+}
+
+static inline void cover_unlock_rw(struct ct_worker *w, struct ct_desc *d)
+{
+    rwlock_write_unlock(d);
+    read_unlock_all(w, w->read_depth);
 }
 
 static inline void cover_unlock(struct ct_worker *w, paddr_t table)
 {
-    if (ct_config.protocol == CT_PROTOCOL_ADV) {
+    if (ct_config.protocol == CT_PROTOCOL_ADV)
         qlock_unlock(port_desc(table));
-        return;
-    }
-    rwlock_write_unlock(port_desc(table));
-    for (unsigned depth = w->read_depth; depth > 0; depth--)
-        rwlock_read_unlock(w->read_locked[depth - 1]);
+    else
+        cover_unlock_rw(w, port_desc(table));
 }
 
 /* Locks c->low .. c->high of c->space; sets top and top_level. Spins. */

@@ -12,6 +12,7 @@
 #include <corten/flush.h>
 #include <corten/mark.h>
 #include <corten/reserve.h>
+#include <corten/ride.h>
 #include <corten/stock.h>
 
 #define GAP_MAX 8 /* invalid entries that a clearing run may pass over: cheaper than another run */
@@ -84,7 +85,7 @@ void ct_table_strip(struct ct_cursor *c, paddr_t table)
                 continue;
             first = first < i ? first : i;
             end = i + 1;
-            ct_table_strip(c, table_enter(pte));
+            ct_table_strip(c, table_enter(c, pte));
         }
         clear_links(c, table, first, end);
     }
@@ -99,7 +100,7 @@ void ct_table_strip(struct ct_cursor *c, paddr_t table)
 void ct_table_unlink(struct ct_cursor *c, paddr_t parent, unsigned index, paddr_t child)
 {
     ct_cursor_clears(c);
-    if (ct_config.flush == CT_FLUSH_NOW)
+    if (ct_config.flush == CT_FLUSH_NOW && !ct_flush_left_out(CT_FLUSH_UNLINKED))
         ct_cursor_flush_range(c, 0, ~0ull); /* a flush of addresses alone would leave cached links */
     ct_batch_clear(c, parent, index, 1, false);
     ct_table_strip(c, child);
@@ -117,7 +118,7 @@ static void mark_leaves(struct ct_cursor *c, paddr_t table, uint64_t low, uint64
         if (pte_read(table, i) & TN_PTE_V) {
             ct_cursor_clears(c);
             clear_run_add(c, table, &run, i);
-            if (ct_config.flush == CT_FLUSH_NOW)
+            if (ct_config.flush == CT_FLUSH_NOW && !ct_flush_left_out(CT_FLUSH_UNMAPPED))
                 ct_cursor_flush_range(c, base + ((uint64_t)i << TN_PAGE_BITS), base + ((i + 1ull) << TN_PAGE_BITS));
             old = c->stamp;
         } else if (ct_unlikely(word_kind(old) == CT_HELD)) {
@@ -150,12 +151,12 @@ static void mark_table(struct ct_cursor *c, paddr_t table, unsigned level, uint6
         uint64_t old = word_read(d, i);
         if (end - low < span) {
             if (tn_pte_is_link(pte))
-                mark_table(c, table_enter(pte), level - 1, low, end, word);
+                mark_table(c, table_enter(c, pte), level - 1, low, end, word);
             else if (!word_same(old, word))
                 mark_table(c, ct_table_make(c, table, i), level - 1, low, end, word);
         } else {
             if (tn_pte_is_link(pte)) {
-                ct_table_unlink(c, table, i, table_enter(pte));
+                ct_table_unlink(c, table, i, table_enter(c, pte));
                 old = c->stamp;
             }
             word_write(c, d, i, word | (old & WORD_STAMP_MASK));
@@ -191,4 +192,29 @@ enum ct_status cursor_mark(struct ct_cursor *c, uint64_t bytes, ct_word_t word)
     if (ct_unlikely(c->charged))
         ct_reserve_drop(c);
     return CT_OK;
+}
+
+static void restamp_table(paddr_t table, unsigned level, uint64_t low, uint64_t last, uint64_t from, uint64_t to)
+{
+    struct ct_desc *d = port_desc(table);
+    uint64_t *words = desc_words(d), span = 1ull << level_shift(level);
+    if ((d->fill & WORD_STAMP_MASK) == from)
+        d->fill = (d->fill & ~WORD_STAMP_MASK) | to;
+    for (unsigned i = va_index(low, level), end = va_index(last, level); i <= end; i++) {
+        uint64_t entry_last = low | (span - 1);
+        uint64_t pte = level ? pte_read(table, i) : 0;
+        if (tn_pte_is_link(pte))
+            restamp_table(pte_table(pte), level - 1, low, entry_last < last ? entry_last : last, from, to);
+        else if (words && (words[i] & WORD_STAMP_MASK) == from)
+            words[i] = (words[i] & ~WORD_STAMP_MASK) | to;
+        low = entry_last + 1;
+    }
+}
+
+void ct_mark_restamp(struct ct_cursor *c, uint64_t generation)
+{
+    uint64_t stamp = (1 + generation % STAMP_MODULUS) << WORD_STAMP_SHIFT;
+    restamp_table(c->top, c->top_level, c->low, c->high - 1, c->stamp, stamp);
+    c->generation = generation;
+    c->stamp = stamp;
 }

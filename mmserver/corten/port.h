@@ -54,7 +54,7 @@ static inline uint64_t port_frame_page(paddr_t frame)
 tn_cptr_t port_borrowed_cap(paddr_t frame, unsigned rights, uint64_t *page);
 
 /* Write the worker's batch (the `batch` given to ct_worker_init; batch->runs is not 0) and return when every entry has
- * been exchanged and old values stand where asked for; batch->runs and the runs are as before. A refused batch is a
+ * been exchanged and old values stand where asked for; batch->runs is 0 then, the runs are as before. A refused batch is a
  * bug of the core or the server: the port says so with batch->failed_run and stops; it does not return. */
 void port_pt_write(unsigned worker, struct tn_pt_batch *batch);
 
@@ -80,11 +80,10 @@ void port_tables_put(unsigned worker, unsigned level, const paddr_t *in, unsigne
  * `cap`: PageTable capability with READ and WRITE in the CSpace of every worker. */
 void ct_table_adopt(paddr_t table, unsigned level, tn_cptr_t cap);
 
-/* Write zeros over a frame (4 KiB). */
-void port_zero(paddr_t frame);
-
-/* In a loop that waits for another hart. The host port yields the processor. */
-void port_relax(void);
-
 /* A broken invariant: print both and stop. */
 _Noreturn void port_panic(const char *what, uint64_t value);
+
+/* The environment's header for what a call would be too dear:
+ *     port_zero(paddr_t frame)   write zeros over a frame (4 KiB)
+ *     port_relax()               in a loop that waits for another hart; the host port yields the processor */
+#include <port_inline.h>

@@ -16,6 +16,7 @@
 #include <corten/cursor_in.h>
 #include <corten/flush.h>
 #include <corten/reserve.h>
+#include <corten/ride.h>
 #include <corten/stock.h>
 
 struct protect {
@@ -93,7 +94,7 @@ static enum ct_status check_table(struct protect *p, paddr_t table, unsigned lev
         uint64_t end = entry_end < high ? entry_end : high;
         uint64_t pte = pte_read(table, i);
         if (tn_pte_is_link(pte)) {
-            enum ct_status st = check_table(p, table_enter(pte), level - 1, low, end);
+            enum ct_status st = check_table(p, table_enter(p->c, pte), level - 1, low, end);
             if (st != CT_OK)
                 return st;
         } else {
@@ -144,7 +145,7 @@ static unsigned protect_run(struct protect *p, const struct part *part, unsigned
     uint64_t page;
     tn_cptr_t cap = gains ? leaf_cap(pte, borrowed, p->rights, &page) : 0;
     ct_batch_protect(p->c, part->table, i, end - i, cap, p->rights, borrowed ? PTE_SOFT_BORROWED : 0);
-    if (has & ~p->rights)
+    if ((has & ~p->rights) && !ct_flush_left_out(CT_FLUSH_WEAKENED))
         ct_cursor_flush_range(p->c, part->base + ((uint64_t)i << TN_PAGE_BITS),
                               part->base + ((uint64_t)end << TN_PAGE_BITS));
     return end;
@@ -192,7 +193,8 @@ static void hold_leaves(struct protect *p, const struct part *part)
         if (pte & TN_PTE_V) {
             uint64_t va = part->base + ((uint64_t)i << TN_PAGE_BITS);
             word_write(p->c, d, i, word_held(pte));
-            ct_cursor_flush_range(p->c, va, va + TN_PAGE_BYTES);
+            if (!ct_flush_left_out(CT_FLUSH_HELD))
+                ct_cursor_flush_range(p->c, va, va + TN_PAGE_BYTES);
             continue;
         }
         if (i > run_first)
@@ -223,7 +225,7 @@ static void protect_table(struct protect *p, paddr_t table, unsigned level, uint
         uint64_t pte = pte_read(table, i);
         uint64_t word = word_read(d, i);
         if (tn_pte_is_link(pte))
-            protect_table(p, table_enter(pte), level - 1, low, end);
+            protect_table(p, table_enter(p->c, pte), level - 1, low, end);
         else if (end - low == span)
             word_write(p->c, d, i, word_protected(word, p->rights));
         else if (word_protected(word, p->rights) != word)
@@ -246,7 +248,7 @@ static void need_edge(struct protect *p, uint64_t va)
             ct_need_edge(c, va, word_protected(word, p->rights), &p->need);
             return;
         }
-        table = table_enter(pte);
+        table = table_enter(c, pte);
     }
 }
 

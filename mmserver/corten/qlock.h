@@ -13,17 +13,27 @@
 void ct_qlock_lock_slow(struct ct_desc *d, uint64_t node[2]);
 void ct_qlock_unlock_slow(struct ct_desc *d);
 
-static inline void qlock_lock(struct ct_desc *d, uint64_t node[2])
+/* Locks it if it is free. */
+static inline bool qlock_try(struct ct_desc *d)
 {
     uint64_t free = 0;
-    if (ct_unlikely(!atomic_cas_acquire(&d->tail, &free, (uint64_t)(uintptr_t)d))) /* pairs with: qlock_unlock */
+    return atomic_cas_acquire(&d->tail, &free, (uint64_t)(uintptr_t)d); /* pairs with: qlock_try_unlock */
+}
+static inline void qlock_lock(struct ct_desc *d, uint64_t node[2])
+{
+    if (ct_unlikely(!qlock_try(d)))
         ct_qlock_lock_slow(d, node);
+}
+/* Unlocks it if nobody waits. */
+static inline bool qlock_try_unlock(struct ct_desc *d)
+{
+    uint64_t self = (uint64_t)(uintptr_t)d;
+    /* pairs with: qlock_try, ct_qlock_lock_slow */
+    return ct_likely(atomic_load_relaxed(&d->next) == 0 && atomic_cas_release(&d->tail, &self, 0));
 }
 static inline void qlock_unlock(struct ct_desc *d)
 {
-    uint64_t self = (uint64_t)(uintptr_t)d;
-    /* pairs with: qlock_lock, ct_qlock_lock_slow */
-    if (ct_unlikely(atomic_load_relaxed(&d->next) || !atomic_cas_release(&d->tail, &self, 0)))
+    if (ct_unlikely(!qlock_try_unlock(d)))
         ct_qlock_unlock_slow(d);
 }
 /* A table nobody else can see yet: locked from the start. */

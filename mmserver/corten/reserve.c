@@ -2,6 +2,7 @@
 #include <corten/batch.h>
 #include <corten/lock.h>
 #include <corten/reserve.h>
+#include <corten/ride.h>
 #include <corten/stock.h>
 
 static uint64_t *frame_link(uint64_t frame)
@@ -62,7 +63,7 @@ void ct_need_edge(struct ct_cursor *c, uint64_t va, uint64_t word, struct ct_nee
         unsigned i = va_index(va, level);
         uint64_t pte = pte_read(table, i);
         if (tn_pte_is_link(pte)) {
-            table = table_enter(pte);
+            table = table_enter(c, pte);
             continue;
         }
         if (word_same(word_read(d, i), word))

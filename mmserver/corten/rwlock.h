@@ -25,11 +25,24 @@ static inline void rwlock_read_unlock(struct ct_desc *d)
 {
     atomic_add_release(&d->rw, -1u); /* pairs with: rwlock_write, ct_rwlock_write_slow */
 }
-static inline void rwlock_write(struct ct_desc *d)
+/* Locks it if no writer has it or waits. */
+static inline bool rwlock_try_read(struct ct_desc *d)
+{
+    /* pairs with: rwlock_write_unlock */
+    if (ct_likely(!(atomic_add_acquire(&d->rw, 1) & (RWLOCK_WRITER | RWLOCK_WAITING))))
+        return true;
+    rwlock_read_unlock(d);
+    return false;
+}
+/* Locks it if nobody has it. */
+static inline bool rwlock_try_write(struct ct_desc *d)
 {
     uint32_t free = 0;
-    /* pairs with: rwlock_read_unlock, rwlock_write_unlock */
-    if (ct_unlikely(!atomic_cas_acquire(&d->rw, &free, RWLOCK_WRITER)))
+    return atomic_cas_acquire(&d->rw, &free, RWLOCK_WRITER); /* pairs with: rwlock_read_unlock, rwlock_write_unlock */
+}
+static inline void rwlock_write(struct ct_desc *d)
+{
+    if (ct_unlikely(!rwlock_try_write(d)))
         ct_rwlock_write_slow(d);
 }
 static inline void rwlock_write_unlock(struct ct_desc *d)

@@ -5,6 +5,7 @@
 #include <corten/flush.h>
 #include <corten/mark.h>
 #include <corten/reserve.h>
+#include <corten/ride.h>
 #include <corten/stock.h>
 
 #define UNLIMITED (INT64_MAX / 4)
@@ -64,7 +65,7 @@ static bool unlink_one(struct ct_cursor *c)
     if (index == TN_PT_ENTRIES / 2)
         return false;
     for (;;) {
-        paddr_t child = table_enter(pte_read(parent, index));
+        paddr_t child = table_enter(c, pte_read(parent, index));
         unsigned below = port_desc(child)->level ? first_link(child, TN_PT_ENTRIES) : TN_PT_ENTRIES;
         if (below == TN_PT_ENTRIES) {
             ct_table_unlink(c, parent, index, child);
@@ -92,7 +93,7 @@ enum ct_status ct_space_destroy(struct ct_worker *w, struct ct_space *s)
     ct_cursor_commit(&c);
     if (more)
         return CT_MORE;
-    ct_space_flush(w, s); /* after this, nothing in any worker's limbo waits for this space */
+    ct_space_flush(w, s, CT_FLUSH_DESTROY); /* after this, nothing in any worker's limbo waits for this space */
     return CT_OK;
 }
 
@@ -154,9 +155,4 @@ void ct_space_stat(struct ct_space *s, uint64_t out[MM_COUNTERS])
     out[MM_TABLES_NOW] += 1; /* the root */
     out[MM_TABLES_PEAK] = larger(out[MM_TABLES_PEAK] + 1, out[MM_TABLES_NOW]);
     out[MM_FRAMES_PEAK] = larger(out[MM_FRAMES_PEAK], out[MM_FRAMES_NOW]);
-}
-
-void ct_count(struct ct_worker *w, struct ct_space *s, enum mm_counter counter, uint64_t n)
-{
-    share_count(ct_share_of(s, w), counter, n);
 }

@@ -23,7 +23,7 @@ struct ct_share {
     uint64_t count[MM_COUNTERS];      /* enum mm_counter up to MM_PAGES_ZEROED */
     uint64_t bump;                    /* arena: next address not given out yet; 0: arena untouched */
     uint32_t free_count;
-    struct ct_free_range free[CT_FREE_RANGES];
+    struct ct_free_range free[CT_FREE_RANGES]; /* the first: freed last. bytes 0: unused, like all from free_count on */
 };
 
 struct ct_space {
@@ -69,4 +69,8 @@ void ct_worker_stat(const struct ct_worker *w, uint64_t out[MM_COUNTERS]);
 void ct_share_stat(const struct ct_space *s, unsigned worker, uint64_t out[MM_COUNTERS]);
 
 /* Count n events of the server's own (MM_REQUESTS) for this worker and space. */
-void ct_count(struct ct_worker *w, struct ct_space *s, enum mm_counter counter, uint64_t n);
+static inline void ct_count(struct ct_worker *w, struct ct_space *s, enum mm_counter counter, uint64_t n)
+{
+    uint64_t *count = &((struct ct_share *)((char *)s + w->share_offset))->count[counter];
+    atomic_store_relaxed(count, atomic_load_relaxed(count) + n);
+}

@@ -13,7 +13,7 @@
 
 static inline struct ct_share *ct_share_of(struct ct_space *s, const struct ct_worker *w)
 {
-    return &s->share[w->index];
+    return (struct ct_share *)((char *)s + w->share_offset);
 }
 
 /* Counters have one writer and any number of readers. */
@@ -40,6 +40,14 @@ static inline CT_MUST_CHECK enum ct_status space_charge(struct ct_worker *w, str
         return CT_OK;
     atomic_add_relaxed(&share->credit, (int64_t)pages);
     return ct_charge_slow(w, s, pages);
+}
+/* One page out of the credit at hand; false: that is used up. */
+static inline bool space_try_charge(struct ct_share *share)
+{
+    if (ct_likely(atomic_add_relaxed(&share->credit, -1) > 0))
+        return true;
+    atomic_add_relaxed(&share->credit, 1);
+    return false;
 }
 static inline void space_uncharge(struct ct_worker *w, struct ct_space *s, unsigned pages)
 {

@@ -9,12 +9,9 @@
  *   - A valid entry is authoritative; its word counts only while it is invalid (and is then always up to date).
  *   - A table linked under a non-stale table is not stale; all below a stale table are stale. The root is never stale.
  *   - Words of levels above 0 are never CT_HELD. fill is never CT_HELD.
- *   - pending != 0: a write to entry pending - 1, invalid until then, is on its way (ride, worker.h). Whoever owns the
- *     table calls table_land() before it reads entries, which waits until that entry is valid. The writer holds
- *     no lock and takes none before the kernel has written, so the wait ends: it is one kernel entry of another
- *     worker. The pending entry's becoming valid thus is the unlock of that one entry, and no transaction can
- *     come between a fault's commit and its write; nor can the write land in a table that was unlinked, since
- *     unlinking reads (and clears) its entries first.
+ *   - pending != 0: a run of writes is on its way (ride.h). Whoever owns the table calls table_land() before it reads
+ *     entries, which waits for it. So no transaction can come between another's commit and its writes; nor can they land
+ *     in a table that was unlinked, since unlinking reads (and clears) its entries first.
  *
  * Lock letters: (t) the table's lock, or that of a covering table above it under RW and for what is below a locked
  * table; (c) constant while adopted; (a) atomic; (r) by the one who retired it.
@@ -24,13 +21,12 @@
 #include <corten/port.h>
 
 struct ct_desc {
-    uint64_t tail;    /* (a) queue lock: last waiter, or the descriptor itself, 0 free (qlock.h) */
-    uint64_t next;    /* (a) queue lock: first waiter */
-    uint32_t rw;      /* (a) readers-writer lock (rwlock.h) */
-    uint16_t pending; /* (t), and cleared by the rider if the kernel refuses its batch: (a) */
-    uint8_t stale;    /* (t) unlinked */
-    uint8_t level;    /* (c) */
-    tn_cptr_t cap;    /* (c) */
+    uint64_t tail; /* (a) queue lock: last waiter, or the descriptor itself, 0 free (qlock.h) */
+    uint64_t next; /* (a) queue lock: first waiter */
+    uint32_t rw;   /* (a) readers-writer lock (rwlock.h) */
+    uint8_t stale; /* (t) unlinked */
+    uint8_t level; /* (c) */
+    tn_cptr_t cap; /* (c) */
     union {
         uint64_t meta;          /* (t) linked: physical address of the page of words, 0: none */
         struct ct_space *space; /* (r) retired: the space it was in */
@@ -40,6 +36,7 @@ struct ct_desc {
         uint64_t generation; /* (r) retired: flush that must be done before reuse */
     };
     uint64_t limbo_next; /* (t), then (r): next removed or retired table */
+    uint64_t pending;    /* (t), and cleared by the rider if the kernel refuses its batch: (a) (ride.h) */
 } __attribute__((aligned(CT_LINE)));
 _Static_assert(sizeof(struct ct_desc) == CT_LINE, "one line a table");
 
@@ -143,27 +140,4 @@ static inline uint64_t word_read(const struct ct_desc *d, unsigned i)
 {
     const uint64_t *words = desc_words(d);
     return words ? words[i] : d->fill;
-}
-
-void ct_table_land_slow(paddr_t table);
-
-/* To be called when a cursor enters a table it owns, before it reads its entries. */
-static inline void table_land(paddr_t table)
-{
-    struct ct_desc *d = port_desc(table);
-    unsigned pending = atomic_load_relaxed(&d->pending);
-    if (ct_likely(pending == 0))
-        return;
-    if (ct_likely(pte_read_acquire(table, pending - 1) & TN_PTE_V)) /* pairs with: the port's exchange */
-        atomic_store_relaxed(&d->pending, 0);
-    else
-        ct_table_land_slow(table);
-}
-
-/* The child under entry pte, which is a link, entered. */
-static inline paddr_t table_enter(uint64_t pte)
-{
-    paddr_t child = pte_table(pte);
-    table_land(child);
-    return child;
 }

@@ -34,8 +34,10 @@ static bool take_freed(struct ct_search *search, uint64_t *va)
         *va = range->start;
         range->start += search->bytes;
         range->bytes -= search->bytes;
-        if (range->bytes == 0)
+        if (range->bytes == 0) {
             *range = share->free[--share->free_count];
+            share->free[share->free_count].bytes = 0;
+        }
         return true;
     }
     return false;
@@ -82,25 +84,27 @@ void ct_range_taken(struct ct_search *search, uint64_t va)
         ct_share_of(search->space, search->worker)->bump = va + search->bytes;
 }
 
-/* The slot for a new range: one it touches, a free one, or the shortest if it is shorter. */
+/* The first slot, for a new range: with what it touches, or empty. What stood there takes a free slot, or that of the
+ * shortest if it is longer. */
 static struct ct_free_range *slot_for(struct ct_share *share, uint64_t va, uint64_t bytes)
 {
-    struct ct_free_range *shortest = &share->free[0];
+    struct ct_free_range *first = &share->free[0], last = *first, *shortest = first;
     for (unsigned i = 0; i < share->free_count; i++) {
         struct ct_free_range *range = &share->free[i];
-        if (range->start + range->bytes == va || va + bytes == range->start)
-            return range;
+        if (range->start + range->bytes == va || va + bytes == range->start) {
+            *first = *range;
+            *range = last;
+            return first;
+        }
         if (range->bytes < shortest->bytes)
             shortest = range;
     }
-    if (share->free_count < CT_FREE_RANGES) {
-        share->free[share->free_count] = (struct ct_free_range){va, 0, 0};
-        return &share->free[share->free_count++];
-    }
-    if (shortest->bytes >= bytes)
-        return 0;
-    *shortest = (struct ct_free_range){va, 0, 0};
-    return shortest;
+    if (share->free_count < CT_FREE_RANGES)
+        share->free[share->free_count++] = last;
+    else
+        *shortest = last;
+    *first = (struct ct_free_range){va, 0, 0};
+    return first;
 }
 
 void ct_range_freed(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64_t bytes, uint64_t generation)
@@ -113,8 +117,6 @@ void ct_range_freed(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64
         return;
     }
     struct ct_free_range *range = slot_for(share, va, bytes);
-    if (!range)
-        return;
     if (va < range->start)
         range->start = va;
     range->bytes += bytes;

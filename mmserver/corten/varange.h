@@ -38,5 +38,18 @@ void ct_range_taken(struct ct_search *search, uint64_t va);
 /* The candidate at va is free, but could not be mapped for lack of memory: it can be had again. */
 void ct_range_untaken(struct ct_search *search, uint64_t va);
 
+/* One more unmapped range that continues the one that was freed last: what munmap() after munmap() does. */
+static inline bool range_continues(struct ct_share *share, const struct ct_worker *w, uint64_t va, uint64_t bytes,
+                                   uint64_t generation)
+{
+    struct ct_free_range *last = &share->free[0];
+    if (last->bytes == 0 || last->start + last->bytes != va || bytes > w->arena_end - va)
+        return false;
+    last->bytes += bytes;
+    if (generation > last->generation)
+        last->generation = generation;
+    return true;
+}
+
 /* bytes at va were unmapped; generation: flush after which they are worth taking again (0: at once). */
 void ct_range_freed(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64_t bytes, uint64_t generation);

@@ -1,9 +1,10 @@
-/* Workers: set-up, epochs' begin and end, riding, frames for servers. See worker.h. */
+/* Workers: set-up, frames for servers, counters. See worker.h. */
 #include <corten/epoch.h>
 #include <corten/flush.h>
 #include <corten/stock.h>
 #include <corten/varange.h>
 #include <corten/worker.h>
+#include <stddef.h>
 
 static struct ct_worker *workers[CT_WORKERS_MAX]; /* written once each at start */
 
@@ -18,54 +19,16 @@ void ct_worker_init(struct ct_worker *w, unsigned index, struct tn_pt_batch *bat
         port_panic("corten: bad worker index or batch size", index < ct_config.workers ? batch_bytes : index);
     *w = (struct ct_worker){.index = index, .batch = batch, .batch_words = batch_bytes / 8};
     w->words_used = CT_BATCH_WORDS_FIRST;
+    w->around = ct_config.around_pages > 1;
     batch->runs = 0;
+    w->share_offset = (uint32_t)(offsetof(struct ct_space, share) + index * sizeof(struct ct_share));
     ct_range_init(w);
     atomic_store_release(&workers[index], w); /* pairs with: ct_worker_at */
 }
 
-static void forget_batch(struct ct_worker *w)
+void ct_worker_tidy(struct ct_worker *w)
 {
-    w->batch->runs = 0;
-    w->words_used = CT_BATCH_WORDS_FIRST;
-    w->ride.v = 0;
-}
-
-void ct_worker_begin(struct ct_worker *w)
-{
-    if (w->ride.v)
-        forget_batch(w); /* the kernel has written it: the system call it rode on has returned */
-    atomic_store_relaxed(&w->epoch, w->epoch + 1);
-    atomic_fence_full(); /* pairs with: seal. Our odd epoch before any entry we read. */
-}
-
-void ct_worker_end(struct ct_worker *w)
-{
-    atomic_store_release(&w->epoch, w->epoch + 1); /* pairs with: seal_passed */
-    if (w->limbo_open.count | w->limbo_sealed.count)
-        ct_epoch_advance(w, false);
-}
-
-void ct_worker_settle(struct ct_worker *w)
-{
-    if (w->ride.v == 0)
-        return;
-    atomic_fence_release();
-    port_pt_write(w->index, w->batch);
-    forget_batch(w);
-}
-
-/* No lock may be taken here: who owns the table may be waiting for this very entry. The entry stays invalid, and its
- * word, which says demand-zero, counts again. */
-void ct_worker_ride_refused(struct ct_worker *w)
-{
-    if (w->ride.v == 0)
-        return;
-    struct ct_space *s = w->ride_space;
-    atomic_store_release(&port_desc(w->ride)->pending, 0); /* pairs with: ct_table_land_slow */
-    share_add(&ct_share_of(s, w)->frames, -1);
-    space_uncharge(w, s, 1);
-    ct_stock_put(w, w->ride_frame);
-    forget_batch(w);
+    ct_epoch_advance(w, false);
 }
 
 unsigned ct_worker_zero_ahead(struct ct_worker *w, unsigned max_pages)
@@ -81,6 +44,7 @@ unsigned ct_worker_zero_ahead(struct ct_worker *w, unsigned max_pages)
 
 unsigned ct_worker_drain(struct ct_worker *w)
 {
+    ct_ride_over(w);
     while (ct_limbo_reclaim(w))
         ;
     ct_epoch_advance(w, true);

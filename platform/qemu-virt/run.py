@@ -29,6 +29,8 @@ def bootargs(options):
             raise machine.Refused(f"{name.upper()}={value}: must be one of {', '.join(values)}")
         if value:
             words.append(f"{name}={value}")
+    if options.around:
+        words.append(f"around={options.around}")  # init checks it
     return " ".join(words)
 
 
@@ -58,7 +60,7 @@ def parse():
     parser.add_argument("what", choices=["run", "debug"])
     parser.add_argument("--gdb-port", type=int, default=0)
     for name, default in (("build", "build"), ("app", "wordcount"), ("input", ""), ("harts", "4"), ("mem", "512M"),
-                          ("mmu", ""), ("mm", ""), ("flush", "")):
+                          ("mmu", ""), ("mm", ""), ("flush", ""), ("around", "")):
         parser.add_argument("--" + name, default=default)
     return parser.parse_args()
 

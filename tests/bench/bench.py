@@ -13,6 +13,7 @@ import sys
 HERE = os.path.dirname(__file__)
 sys.path.insert(0, os.path.join(HERE, "..", "..", "platform", "qemu-virt"))
 import machine  # noqa: E402
+import more  # noqa: E402
 
 REFERENCE = os.path.join(HERE, "reference.json")  # order of the table, what must be reached, what others take
 EXPECTED = os.path.join(HERE, "expected.json")    # figures as recorded
@@ -41,9 +42,9 @@ def boot(arm, options, use="bench", extra=()):
     return result.lines
 
 
-def figures(arm, options):
-    """What one system measured: a list of objects, the same in two runs."""
-    runs = [[FIGURE.match(line) for line in boot(arm, options)] for _ in range(2)]
+def figures(arm, options, start=boot):
+    """What one system measured: a list of objects, the same in two runs. `start` runs it."""
+    runs = [[FIGURE.match(line) for line in start(arm, options)] for _ in range(2)]
     first, second = ([match.groups() for match in run if match] for run in runs)
     if first != second:
         differ = [f"{a[0]}: {' '.join(a[1:])} and {' '.join(b[1:])}" for a, b in zip(first, second) if a != b]
@@ -62,6 +63,10 @@ def write_json(arm, rows, options):
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, arm + ".json"), "w", encoding="utf-8") as out:
         out.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def value(row):
+    return row["instrs"] if "instrs" in row else row["bytes"]
 
 
 def verdict(instrs, target):
@@ -94,7 +99,7 @@ def compare(rows, reference):
         expected = json.load(source)
     wrong, better = [], []
     for row in rows:
-        key, instrs = f"{row['bench']}/{row['mm']}", row["instrs"]
+        key, instrs = f"{row['bench']}/{row['mm']}", value(row)
         if instrs != reference.get(row["bench"], {}).get("exact", instrs):
             wrong.append(f"{key}: a control: {instrs}")
         elif key not in expected:
@@ -116,7 +121,7 @@ def missing(rows, options):
 
 
 def record(rows):
-    recorded = {f"{row['bench']}/{row['mm']}": row["instrs"] for row in rows}
+    recorded = {f"{row['bench']}/{row['mm']}": value(row) for row in rows}
     with open(EXPECTED, "w", encoding="utf-8") as out:
         json.dump(recorded, out, indent=4)
         out.write("\n")
@@ -144,10 +149,13 @@ def main():
             measured = figures(arm, options)
             write_json(arm, measured, options)
             rows += [row for row in measured if options.filter in row["bench"]]
+        beyond = [row for row in more.rows(options, ARMS, figures) if options.filter in row["bench"]]
     except (Failed, machine.Refused) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     print_table(rows, reference)
+    more.print_tables(beyond)
+    rows += beyond
     if options.record:
         record(rows)
     wrong, better = compare(rows, reference)

@@ -62,7 +62,7 @@ enum ct_status unmap(uint64_t va, uint64_t bytes)
 {
     struct ct_worker *w = port_worker(0);
     ct_worker_begin(w);
-    enum ct_status st = ct_unmap(w, space, (vaddr_t){va}, bytes);
+    enum ct_status st = ct_unmap(w, space, (vaddr_t){va}, bytes, 0);
     ct_worker_end(w);
     return st;
 }
@@ -71,7 +71,7 @@ enum ct_status protect(uint64_t va, uint64_t bytes, unsigned rights)
 {
     struct ct_worker *w = port_worker(0);
     ct_worker_begin(w);
-    enum ct_status st = ct_protect(w, space, (vaddr_t){va}, bytes, rights);
+    enum ct_status st = ct_protect(w, space, (vaddr_t){va}, bytes, rights, 0);
     for (uint64_t at = va & -KIB4; st == CT_OK && at < va + bytes && at < va + 64 * KIB4; at += KIB4)
         assert_false(tlb_is_stronger(space->handle, at)); /* flushed before the request ends */
     ct_worker_end(w);

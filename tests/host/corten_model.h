@@ -21,5 +21,5 @@ uint64_t model_va(uint64_t page);
 /* One random request of worker w on pages low .. high - 1, which only this thread uses, compared with the model. */
 void model_step(struct model *m, struct ct_worker *w, uint64_t low, uint64_t high, uint64_t *random);
 
-/* Compares the pages. */
+/* Compares the pages. With port_around > 1 a page that the model has untouched may be mapped, and zero: it came with another. */
 void model_compare(struct model *m, struct ct_worker *w, uint64_t low, uint64_t high);

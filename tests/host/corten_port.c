@@ -4,6 +4,7 @@
  */
 #include "corten_port.h"
 #include "corten_tlb.h"
+#include <corten/flushsite.h>
 #include <corten/table.h>
 #include <pthread.h>
 #include <sched.h>
@@ -88,6 +89,8 @@ static void pools_reset(void)
     port_fail_from(~0ull);
 }
 
+unsigned port_around = 1;
+
 void port_start(unsigned levels, enum ct_protocol protocol, enum ct_flush_policy flush)
 {
     size_t phys_bytes = PHYS_FRAMES_BYTES + PHYS_TABLES_BYTES;
@@ -109,7 +112,15 @@ void port_start(unsigned levels, enum ct_protocol protocol, enum ct_flush_policy
     };
     pools_reset();
     tlb_reset();
-    struct ct_config config = {levels, WORKERS, protocol, flush, {1ull << 32}, {1ull << 36}};
+    struct ct_config config = {.levels = levels,
+                               .workers = WORKERS,
+                               .protocol = protocol,
+                               .flush = flush,
+                               .arena_low = {1ull << 32},
+                               .arena_high = {1ull << 36},
+                               .around_pages = port_around};
+    const char *leave_out = getenv("TENON_LEAVE_OUT_FLUSH"); /* flush_tests.py: the account below has to notice */
+    CHECK(leave_out == NULL || ct_flush_leave_out(leave_out), 0, 0);
     CHECK(ct_init(&config) == CT_OK, levels, 0);
     for (unsigned i = 0; i < WORKERS; i++)
         ct_worker_init(&workers[i], i, (struct tn_pt_batch *)batches[i], BATCH_BYTES);
@@ -423,6 +434,7 @@ void port_pt_write(unsigned worker, struct tn_pt_batch *batch)
         for (unsigned k = 0; k < run->count; k++)
             write_entry(run, batches[worker], k);
     }
+    batch->runs = 0;
     __atomic_fetch_add(&port_writes, 1, __ATOMIC_RELAXED);
 }
 

@@ -13,7 +13,8 @@
 #define BORROWED_CAP 0xb0ull
 #define WORKERS 4
 
-/* A fresh machine and ct_init(); workers 0 .. WORKERS - 1 are in port_worker(). */
+/* A fresh machine and ct_init(), with fault-around of port_around pages (1 unless a test says otherwise); workers 0 .. WORKERS - 1 are in port_worker(). */
+extern unsigned port_around;
 void port_start(unsigned levels, enum ct_protocol protocol, enum ct_flush_policy flush);
 struct ct_worker *port_worker(unsigned index);
 

@@ -1,4 +1,4 @@
-// uses: mmserver/corten/[!fmr]*.c mmserver/corten/flush.c mmserver/corten/mark.c mmserver/corten/request.c mmserver/corten/rwlock.c tests/host/corten_broken.c tests/host/corten_port.c tests/host/corten_tlb.c tests/host/corten_case.c tests/host/corten_dump.c tests/host/corten_operations.c
+// uses: mmserver/corten/[!fmr]*.c mmserver/corten/f[!a]*.c mmserver/corten/m[!a]*.c mmserver/corten/mark.c mmserver/corten/r[!e]*.c mmserver/corten/re[!s]*.c tests/host/corten_broken.c tests/host/corten_port.c tests/host/corten_tlb.c tests/host/corten_case.c tests/host/corten_dump.c tests/host/corten_operations.c
 /* Failure of every allocation of every operation. Each operation is run on the same state again and again: with its
  * first request for memory refused, its second, and so on, alone or with all that follow; with so many frames and tables
  * left; with so many pages of quota left; until it succeeds. Whenever it fails, the space, its accounting and all that

@@ -132,7 +132,7 @@ static void *comes_meanwhile(void *arg)
     if (late->fault)
         late->st = ct_fault(w, space, (vaddr_t){BASE + 4 * KIB4}, TN_WRITE, 0, NULL);
     else
-        late->st = ct_unmap(w, space, (vaddr_t){BASE + 3 * KIB4 - MIB2}, 2 * MIB2);
+        late->st = ct_unmap(w, space, (vaddr_t){BASE + 3 * KIB4 - MIB2}, 2 * MIB2, 0);
     ct_worker_end(w);
     __atomic_store_n(&late->done, 1, __ATOMIC_RELEASE);
     return NULL;
@@ -268,7 +268,7 @@ static void spaces_are_apart(void **state)
         fill_page(BASE + KIB4, 100 + i);
     }
     ct_worker_begin(port_worker(2)); /* a frame of the second in the limbo of a worker that outlives it */
-    assert_int_equal(ct_unmap(port_worker(2), second, (vaddr_t){BASE + KIB4}, KIB4), CT_OK);
+    assert_int_equal(ct_unmap(port_worker(2), second, (vaddr_t){BASE + KIB4}, KIB4, 0), CT_OK);
     ct_worker_end(port_worker(2));
     port_space_end(port_worker(1), second);
     space = first;

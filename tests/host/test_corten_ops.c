@@ -110,7 +110,7 @@ static void a_flush_is_not_forgotten_in_larger_marks(void **state)
  * entry is really cleared, does not count for it. */
 static void flush_by_another(void)
 {
-    ct_space_flush(port_worker(1), space);
+    ct_space_flush_now(port_worker(1), space);
 }
 
 static void a_flush_that_came_too_early_does_not_count(void **state)
@@ -124,6 +124,48 @@ static void a_flush_that_came_too_early_does_not_count(void **state)
     assert_int_equal(map_fixed(BASE, KIB4, ct_anon(RW)), CT_OK);
     assert_int_equal(touch(BASE, TN_WRITE), CT_OK); /* the port aborts if it was not flushed */
     expect_page(BASE, 0);
+}
+
+/* The same where whole tables go, and their parents' words are what carries the number. Nobody flushes but the other. */
+static void a_flush_that_came_too_early_does_not_count_for_tables(void **state)
+{
+    (void)state;
+    assert_int_equal(map_fixed(BASE, GIB1, ct_anon(RW)), CT_OK);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(touch(BASE + i * MIB2, TN_WRITE), CT_OK);
+    uint64_t flushes = port_flushes;
+    port_before_write = flush_by_another;
+    assert_int_equal(unmap(BASE + KIB4, 3 * MIB2), CT_OK); /* of the first table a part, two wholly, one page */
+    assert_null(port_before_write);
+    if (ct_config.flush == CT_FLUSH_LAZY)
+        assert_int_equal(port_flushes, flushes + 1);
+    assert_int_equal(map_fixed(BASE + MIB2, MIB2, ct_anon(RW)), CT_OK);
+    assert_int_equal(touch(BASE + MIB2, TN_WRITE), CT_OK); /* the port aborts if it was not flushed */
+}
+
+/* Frames in limbo: the worker who has most of them flushes, once, before it is full; the other finds its own free. */
+static void one_flush_serves_all_limbos(void **state)
+{
+    (void)state;
+    struct ct_worker *w[2] = {port_worker(0), port_worker(1)};
+    uint64_t flushes = port_flushes, remote = 0;
+    if (ct_config.flush != CT_FLUSH_LAZY)
+        return;
+    for (unsigned i = 0; i < 2 * CT_LIMBO_FRAMES; i++) {
+        struct ct_worker *one = w[i % 2];
+        uint64_t page = BASE + i * KIB4;
+        ct_worker_begin(one);
+        vaddr_t at;
+        assert_int_equal(ct_map(one, space, (vaddr_t){page}, KIB4, ct_anon(RW), CT_FIXED, &at), CT_OK);
+        assert_int_equal(ct_fault(one, space, (vaddr_t){page}, TN_WRITE, 0, NULL), CT_OK);
+        assert_int_equal(ct_unmap(one, space, (vaddr_t){page}, KIB4, 0), CT_OK);
+        ct_worker_end(one);
+        remote += port_flushes - flushes;
+        flushes = port_flushes;
+    }
+    assert_int_equal(remote, 1);
+    assert_true(w[0]->limbo_count < CT_LIMBO_FRAMES / 2);
+    assert_true(w[1]->limbo_count < CT_LIMBO_FRAMES / 2);
 }
 
 static void large_ranges_cost_little(void **state)
@@ -445,6 +487,8 @@ int main(void)
         cmocka_unit_test(an_address_is_flushed_before_it_is_mapped_again),
         cmocka_unit_test(a_flush_is_not_forgotten_in_larger_marks),
         cmocka_unit_test(a_flush_that_came_too_early_does_not_count),
+        cmocka_unit_test(a_flush_that_came_too_early_does_not_count_for_tables),
+        cmocka_unit_test(one_flush_serves_all_limbos),
         cmocka_unit_test(large_ranges_cost_little),
         cmocka_unit_test(marks_are_pushed_down_where_something_differs),
         cmocka_unit_test(the_ends_of_the_space_are_like_the_middle),

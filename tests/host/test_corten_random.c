@@ -19,7 +19,9 @@ static struct model model;
 
 static void start(const int *mode)
 {
-    fprintf(stderr, "# %d levels, %s, %s\n", mode[0], mode[1] ? "adv" : "rw", mode[2] ? "lazy" : "now");
+    fprintf(stderr, "# %d levels, %s, %s, fault-around %d\n", mode[0], mode[1] ? "adv" : "rw", mode[2] ? "lazy" : "now",
+            mode[3]);
+    port_around = (unsigned)mode[3];
     port_start((unsigned)mode[0], mode[1] ? CT_PROTOCOL_ADV : CT_PROTOCOL_RW, mode[2] ? CT_FLUSH_LAZY : CT_FLUSH_NOW);
     memset(&model, 0, sizeof model);
     model.space = port_space(port_worker(0), 0, 0);
@@ -71,11 +73,11 @@ static void together(void **state)
 int main(int argc, char **argv)
 {
     (void)argc;
-    static int modes[12][3];
-    struct CMUnitTest tests[24];
+    static int modes[16][4];
+    struct CMUnitTest tests[32];
     seed = test_seed(argv[0]);
-    for (int i = 0; i < 12; i++) {
-        int mode[3] = {3 + i / 4, i & 1, i >> 1 & 1};
+    for (int i = 0; i < 16; i++) { /* the last four: with fault-around */
+        int mode[4] = {3 + i / 4 % 3, i & 1, i >> 1 & 1, i < 12 ? 1 : 16};
         memcpy(modes[i], mode, sizeof mode);
         tests[2 * i] = (struct CMUnitTest){"alone", alone, NULL, NULL, modes[i]};
         tests[2 * i + 1] = (struct CMUnitTest){"together", together, NULL, NULL, modes[i]};

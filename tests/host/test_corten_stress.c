@@ -59,19 +59,20 @@ static void one_request(struct ct_worker *w, uint64_t *random)
     uint64_t cells = 1 + random_below(random, most < CELLS - cell ? most : CELLS - cell);
     uint64_t low = LOW + cell * CELL_BYTES, bytes = cells * CELL_BYTES;
     unsigned rights = random_below(random, 3) ? TN_READ : TN_READ | TN_WRITE;
+    unsigned ride = random_below(random, 2) ? CT_RIDE : 0;
     vaddr_t out;
     enum ct_status st;
     switch (random_below(random, 8)) {
     case 0:
-        st = ct_map(w, space, (vaddr_t){low}, bytes, ct_anon(rights), CT_FIXED, &out);
+        st = ct_map(w, space, (vaddr_t){low}, bytes, ct_anon(rights), CT_FIXED | ride, &out);
         CHECK(st == CT_OK, st, low);
         break;
     case 1:
-        st = ct_unmap(w, space, (vaddr_t){low}, bytes);
+        st = ct_unmap(w, space, (vaddr_t){low}, bytes, ride);
         CHECK(st == CT_OK, st, low);
         break;
     case 2:
-        st = ct_protect(w, space, (vaddr_t){low}, bytes, random_below(random, 4) ? rights : 0);
+        st = ct_protect(w, space, (vaddr_t){low}, bytes, random_below(random, 4) ? rights : 0, ride);
         CHECK(st == CT_OK || st == CT_NOT_MAPPED, st, low);
         break;
     case 3:

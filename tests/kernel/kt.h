@@ -25,8 +25,8 @@ struct kt_test {
 extern const struct kt_test untyped_tests[], cnode_tests[], revoke_tests[], regs_tests[], endpoint_tests[],
     message_tests[], transfer_tests[], gone_tests[], reply_tests[], gate_tests[], notification_tests[],
     deadline_tests[], tcb_tests[], tcb_life_tests[], sched_tests[], vspace_tests[], view_tests[], ptbatch_tests[],
-    ptrefuse_tests[], frame_tests[], flush_tests[], ptreply_tests[], fault_tests[], fp_tests[], irq_tests[],
-    stubs_tests[], smp_tests[], smp_cap_tests[], hostile_tests[];
+    ptrefuse_tests[], frame_tests[], flush_tests[], flushowed_tests[], ptreply_tests[], fault_tests[], fp_tests[],
+    irq_tests[], stubs_tests[], smp_tests[], smp_cap_tests[], hostile_tests[];
 
 /* ---- Checks (check.c). Any thread. The first failure of a test is the one reported. ---- */
 

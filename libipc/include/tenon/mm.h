@@ -10,6 +10,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <tenon/client.h>
 #include <tenon/ipc.h>
 #include <tenon/mm_protocol.h>
 
@@ -26,10 +27,26 @@
 /* Errno of the C library for Linux's (positive) one. Unknown numbers stay as they are. */
 int mm_errno_from_linux(int linux_errno);
 
+/* What the reply `m` to a request says: MR0, or -EIO or -EMSGSIZE as above. The second: one that is not as most are. */
+int64_t mm_result_of(tn_info_t info, uint64_t mr0);
+TN_INLINE int64_t mm_result(struct tn_msg m)
+{
+    return __builtin_expect(m.info == tn_info(0, 0, 1), 1) ? (int64_t)m.mr[0] : mm_result_of(m.info, m.mr[0]);
+}
+
 /* MM_MAP: the address, or -errno (-4095 .. -1; mm_is_error). Bytes; prot and flags as in sys/mman.h. */
-int64_t mm_map(uint64_t hint, uint64_t length_bytes, int prot, int flags);
-int64_t mm_unmap(uint64_t address, uint64_t length_bytes);
-int64_t mm_protect(uint64_t address, uint64_t length_bytes, int prot);
+TN_INLINE int64_t mm_map(uint64_t hint, uint64_t length_bytes, int prot, int flags)
+{
+    return mm_result(tn_call(TN_CLIENT_MM, tn_info(MM_MAP, 0, 4), hint, length_bytes, (uint32_t)prot, (uint32_t)flags));
+}
+TN_INLINE int64_t mm_unmap(uint64_t address, uint64_t length_bytes)
+{
+    return mm_result(tn_call(TN_CLIENT_MM, tn_info(MM_UNMAP, 0, 2), address, length_bytes, 0, 0));
+}
+TN_INLINE int64_t mm_protect(uint64_t address, uint64_t length_bytes, int prot)
+{
+    return mm_result(tn_call(TN_CLIENT_MM, tn_info(MM_PROTECT, 0, 3), address, length_bytes, (uint32_t)prot, 0));
+}
 
 /* MM_STAT: the client's counters 0 .. count - 1; those the manager does not have become 0. */
 int64_t mm_stat(uint64_t *counter, unsigned count);
@@ -46,6 +63,3 @@ static inline int mm_is_error(int64_t result)
 {
     return result < 0 && result >= -4095;
 }
-
-/* What the reply `m` to a request says: MR0, or -EIO or -EMSGSIZE as above. */
-int64_t mm_result(struct tn_msg m);

@@ -62,5 +62,7 @@ enum mm_counter {
     MM_TABLES_PEAK,
     MM_META_NOW,        /* pages of metadata words now */
     MM_FRAMES_FREE,     /* server only: frames in stocks and pools, memory not yet cut into chunks included */
+    MM_OBJECT_BYTES,    /* client only: its kernel objects, page tables excepted: CNodes, VSpace, notifications, TCBs */
+    MM_SERVER_BYTES,    /* client only: what the server itself keeps for it: records, and threads' IPC buffers */
     MM_COUNTERS
 };

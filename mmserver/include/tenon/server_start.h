@@ -67,6 +67,8 @@ struct server_untyped { /* capability: slot TN_SERVER_FIRST_UNTYPED + index; not
     uint64_t size_bits; /* at least 12 */
 };
 
+#define TN_SERVER_FLUSH_NAME 16
+
 struct server_start {
     uint64_t magic;
     uint32_t harts;  /* their indexes are 0 .. harts - 1 */
@@ -77,6 +79,9 @@ struct server_start {
     uint32_t flush;        /* enum server_flush */
     uint32_t cnode_bits;
     uint32_t untyped_count;
+    uint32_t around_pages; /* that a fault may map at once: a power of two up to 64; 0 as 1 */
+    uint32_t reserved;
+    char leave_out_flush[TN_SERVER_FLUSH_NAME]; /* debug builds: which flush not to do, by name; empty: none */
     struct server_untyped untyped[TN_SERVER_UNTYPED_MAX];
 };
 _Static_assert(sizeof(struct server_start) <= 4096, "one page");

@@ -1,0 +1,111 @@
+/* What the proofs of the kernel's page-table writes stand on, for Frama-C alone: it is included before the source.
+ *
+ * Atomics. Other harts, the hardware and user programs change entries and the batch at any time, so a load gives any value
+ * that could be there: anything from user memory, any valid entry from a table. A write to an entry demands that the entry
+ * may be written and that the value is valid there: that is what is proved of the kernel. Nothing is assumed of the
+ * order in which harts see writes.
+ *
+ * Capabilities. What the kernel's other parts keep true (docs/architecture.md, "Kernel invariants") is assumed of a
+ * capability that is looked up: known(w0, w1).
+ */
+#pragma once
+#include "tests/verify/spec.h"
+#include "cap.h"
+#include "mmu.h"
+#include "pt.h"
+
+/*@ axiomatic Memory {
+      // Physical pages: rights that some Frame capability of a writer gives.
+      predicate may_read(integer page) reads \nothing;
+      predicate may_write(integer page) reads \nothing;
+      predicate may_exec(integer page) reads \nothing;
+      // First page and end of the Frame that the page lies in: Frames do not overlap.
+      logic integer frame_first(integer page) reads \nothing;
+      logic integer frame_end(integer page) reads \nothing;
+      predicate is_table(integer page) reads \nothing;
+      logic integer table_level(integer page) reads \nothing;
+      // Entries that may be written: of a table, but not the kernel's half of a root.
+      predicate user_entry(uint64_t *entry) reads \nothing;
+      logic integer entry_level(uint64_t *entry) reads \nothing;
+      // A capability in a slot; pages of a Frame by its w1.
+      predicate known(integer w0, integer w1) reads \nothing;
+      logic integer frame_pages(integer w1) reads \nothing;
+    }
+
+    // `pages` pages from page on are the Frame's, or some of them, and may be had with these rights (bits 0, 1, 2).
+    predicate granted(integer page, integer pages, integer rights) =
+      (\forall integer p; page <= p < page + pages ==> !is_table(p) &&
+        frame_first(p) == frame_first(page) && frame_end(p) == frame_end(page) &&
+        (SPEC_BIT(rights, 0) == 1 ==> may_read(p)) && (SPEC_BIT(rights, 1) == 1 ==> may_write(p)) &&
+        (SPEC_BIT(rights, 2) == 1 ==> may_exec(p)));
+    predicate inside_frame(integer page, integer pages) =
+      frame_first(page) <= page && page + pages <= frame_end(page) <= 0x4000000;
+
+    // Write needs read, and one right at least.
+    predicate rights_ok(integer rights) =
+      rights == 1 || rights == 3 || rights == 4 || rights == 5 || rights == 7;
+    // Bits of a leaf other than the page: V, U, A; not G; D as W; nothing reserved.
+    predicate leaf_bits(integer v) =
+      SPEC_V(v) == 1 && SPEC_UGA(v) == 5 && rights_ok(SPEC_RIGHTS(v)) && SPEC_D(v) == SPEC_BIT(SPEC_RIGHTS(v), 1) &&
+      (SPEC_TOP(v) == 0 || SPEC_TOP(v) == 0x100);
+
+    // The invariants: a leaf lies in one Frame, with rights that it gives, aligned to its size; ...
+    predicate leaf_ok(integer v, integer level) =
+      leaf_bits(v) && SPEC_ALIGNED(SPEC_PAGE(v), level) &&
+      granted(SPEC_PAGE(v), SPEC_PAGES(level), SPEC_RIGHTS(v)) && inside_frame(SPEC_PAGE(v), SPEC_PAGES(level));
+    // ... or shows a table, to be read only; ...
+    predicate view_ok(integer v, integer level) =
+      level == 0 && leaf_bits(v) && SPEC_RIGHTS(v) == TN_READ && SPEC_TOP(v) == 0 && is_table(SPEC_PAGE(v));
+    // ... a link leads one level down.
+    predicate link_ok(integer v, integer level) =
+      level > 0 && v % 1024 == TN_PTE_V && SPEC_TOP(v) == 0 && is_table(SPEC_PAGE(v)) &&
+      table_level(SPEC_PAGE(v)) == level - 1;
+    predicate entry_ok(integer v, integer level) =
+      v == 0 || leaf_ok(v, level) || view_ok(v, level) || link_ok(v, level);
+*/
+
+/*@ assigns \nothing; ensures user_entry((uint64_t *)p) ==> entry_ok(\result, entry_level((uint64_t *)p)); */
+uint64_t verify_load64(const uint64_t *p);
+/*@ requires \valid(p); assigns \nothing; */
+void verify_store64(uint64_t *p, uint64_t v);
+/*@ requires may_be_written: user_entry(entry);
+    requires valid_value: entry_ok(v, entry_level(entry));
+    assigns \nothing; */
+uint64_t verify_exchange(uint64_t *entry, uint64_t v);
+/*@ requires may_be_written: user_entry(entry);
+    requires valid_value: entry_ok(v, entry_level(entry));
+    assigns \nothing; */
+_Bool verify_compare_exchange(uint64_t *entry, uint64_t v);
+
+#undef load_relaxed
+#undef store_relaxed
+#undef compare_exchange_relaxed
+#define load_relaxed(p) verify_load64(p)
+#define store_relaxed(p, v) verify_store64((p), (v))
+#define compare_exchange_relaxed(p, old, v) verify_compare_exchange((p), (v))
+#define __atomic_exchange_n(p, v, order) verify_exchange((p), (v))
+
+/*@ assigns \nothing;
+    ensures \result.w0 == 0 || known(\result.w0, \result.w1);
+    ensures \result.w0 / 0x100000000000000 == TN_FRAME ==> 12 <= \result.w1 % 64 <= 38;
+    ensures \result.w0 / 0x100000000000000 == TN_PAGETABLE ==> \result.w1 < mmu_levels; */
+static inline struct cap cspace_lookup(cspace_root_t root, tn_cptr_t cptr);
+
+/*@ assigns \nothing;
+    ensures known(c.w0, c.w1) && c.w0 / 0x100000000000000 == TN_PAGETABLE ==>
+      \forall integer i; 0 <= i < (c.w1 == mmu_levels - 1 ? ROOT_KERNEL_FIRST : TN_PT_ENTRIES) ==>
+        user_entry((uint64_t *)\result + i) && entry_level((uint64_t *)\result + i) == c.w1; */
+static inline void *cap_object(struct cap c);
+
+/*@ assigns \nothing;
+    ensures \result.v % 4096 == 0 && \result.v < DIRECT_MAP_BYTES;
+    ensures known(c.w0, c.w1) && c.w0 / 0x100000000000000 == TN_PAGETABLE ==>
+      is_table(\result.v / 4096) && table_level(\result.v / 4096) == c.w1;
+    ensures known(c.w0, c.w1) && c.w0 / 0x100000000000000 == TN_FRAME ==>
+      granted(\result.v / 4096, frame_pages(c.w1), c.w0) &&
+      frame_first(\result.v / 4096) == \result.v / 4096 &&
+      frame_end(\result.v / 4096) == \result.v / 4096 + frame_pages(c.w1) <= 0x4000000; */
+static inline paddr_t cap_paddr(struct cap c);
+
+/*@ ensures \result == frame_pages(c.w1); */
+static inline uint64_t cap_frame_pages(struct cap c);

@@ -106,6 +106,23 @@ static enum ct_status fault_riding_without_tables(void)
     return touch_riding(OP_BASE + GIB1 + 9 * KIB4);
 }
 
+static enum ct_status touch_around(uint64_t va)
+{
+    struct ct_worker *w = port_worker(0);
+    ct_worker_begin(w);
+    enum ct_status st = ct_fault_around(w, space, (vaddr_t){va}, TN_WRITE, NULL);
+    ct_worker_end(w);
+    return st;
+}
+static enum ct_status fault_around(void)
+{
+    return touch_around(OP_BASE + 4 * KIB4);
+}
+static enum ct_status fault_around_without_tables(void)
+{
+    return touch_around(OP_BASE + GIB1 + 9 * KIB4);
+}
+
 /* One operation of a cursor on [low, low + 1 GiB). */
 static enum ct_status with_cursor(uint64_t low, enum ct_status (*operation)(struct ct_cursor *c))
 {
@@ -213,6 +230,8 @@ const struct operation operations[] = {
     {"fault with a table", fault_with_table, false, false},
     {"fault riding", fault_riding, false, false},
     {"fault without tables that would ride", fault_riding_without_tables, false, false},
+    {"fault around", fault_around, false, false},
+    {"fault around without tables", fault_around_without_tables, false, false},
     {"map a frame", map_frame, false, false},
     {"map a frame in a hole", map_frame_in_a_hole, false, false},
     {"map a lent frame", map_lent, false, false},

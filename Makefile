@@ -21,6 +21,7 @@ TEST    ?=#               run only tests whose name contains this
 SEED    ?= 1#             seed of all tests that are random
 V       ?= 0#             1: print every command
 SECONDS ?= 60#            how long `make fuzz` runs each fuzzer
+FULL    ?= 0#             1: `make model` runs the larger models too
 
 Q     := $(if $(filter 1,$(V)),,@)
 BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
@@ -29,7 +30,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
+                 $(if $(filter verify,$(GOALS)),verify) $(if $(filter test %-test fuzz model,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -158,7 +159,7 @@ $(foreach source,$(wildcard tests/system/*.c),\
 PROGRAM_FILES := $(addprefix $(BUILD)/programs/,$(PROGRAMS))
 
 #--- Targets for people ------------------------------------------------------------------------------------------------
-.PHONY: all run debug test host-test kernel-test system-test fuzz lint format help clean host-programs fuzz-programs
+.PHONY: all run debug test host-test kernel-test system-test fuzz model model-ties lint format help clean host-programs fuzz-programs
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/kernel.elf $(PROGRAM_FILES)
@@ -168,12 +169,14 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | fuzz | model     a part of them"
+	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
 	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
+	@echo "make verify        proofs of basic operations, and wrong variants that they must reject; TEST=part-of-a-line"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
@@ -246,7 +249,7 @@ both-builds: build/input.txt
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so
-	@$(RUN_TESTS) host fuzz kernel system profile flushes scale
+	@$(RUN_TESTS) model host fuzz kernel system flushes profile scale
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -261,6 +264,10 @@ scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
+model:
+	@$(RUN_TESTS) $(if $(filter 1,$(FULL)),--full) model
+model-ties:
+	@$(PYTHON) tests/model/check_ties.py $(if $(filter 1,$(RECORD)),--record)
 
 #--- Benchmarks --------------------------------------------------------------------------------------------------------
 # Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.
@@ -302,11 +309,17 @@ build/plugins/timing.so: $(wildcard platform/qemu-virt/timing_*.[ch])
 scale: $(SCALE_NEEDS)
 	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --filter '$(BENCH)' $(SCALE_HARTS) --mm '$(MM)' --flush '$(FLUSH)' \
 	    $(if $(filter 1,$(RECORD)),--record)
+#--- Proofs ------------------------------------------------------------------------------------------------------------
+# docs/verification.md, "Proofs". What is proved, bounded and assumed, in build/verify/report.txt too.
+.PHONY: verify
+verify:
+	@$(PYTHON) tests/verify/verify.py --only '$(TEST)'
 
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/failure tests/bench platform/qemu-virt))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/failure tests/bench \
+                 tests/verify platform/qemu-virt))
 PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1

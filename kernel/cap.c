@@ -16,3 +16,8 @@ void slot_write(struct slot *s, struct cap c)
     fence_w(); /* pairs with: slot_read */
     store_relaxed(&s->seq, seq + 2);
 }
+
+void slot_renumber(struct slot *s)
+{
+    store_relaxed(&s->seq, s->seq + 2);
+}

@@ -117,6 +117,8 @@ static inline uint64_t slot_read_w0(const struct slot *s)
 }
 /* Replaces a slot's capability; CSpace lock held. Does not touch the derivation list. */
 void slot_write(struct slot *s, struct cap c);
+/* A new sequence number for a slot whose capability stays; CSpace lock held. Readers that are just at it look again. */
+void slot_renumber(struct slot *s);
 
 /* A thread's CSpace root in one word, so that it can be exchanged under readers: slots' address | radix. 0: none. */
 typedef uint64_t cspace_root_t;

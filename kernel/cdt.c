@@ -62,6 +62,9 @@ void cdt_insert_derived(struct slot *s, struct cap c, struct slot *source, enum 
     link_after(source, s);
     s->kind = kind;
     slot_write(s, c);
+    /* A revocation of the source whose search for entries was interrupted has passed tables in which this capability may
+     * now be used: by the number it sees that it has to begin again (memory_unmap). */
+    slot_renumber(source);
 }
 
 void cdt_move(struct slot *to, struct slot *from)

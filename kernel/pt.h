@@ -69,7 +69,8 @@ static inline pte_t pt_link(paddr_t table)
 /*@ requires SPEC_PAGE(leaf) + pages < 0x100000000000;
     assigns \nothing;
     ensures SPEC_SAME_FLAGS(\result, leaf) && SPEC_TOP(\result) == SPEC_TOP(leaf);
-    ensures SPEC_PAGE(\result) == SPEC_PAGE(leaf) + pages; */
+    ensures SPEC_PAGE(\result) == SPEC_PAGE(leaf) + pages;
+    ensures pages == 0 ==> \result == leaf; */
 static inline pte_t pt_advance(pte_t leaf, uint64_t pages)
 {
     return leaf + (pages << TN_PTE_PPN_SHIFT);

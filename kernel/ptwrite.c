@@ -39,18 +39,13 @@ struct batch {
 /*@ predicate batch_ok(struct batch *b) =
       \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t) && b->word_count <= 0x200000;
 
-    predicate leaves_ok(integer v, integer count, integer level) =
-      leaf_bits(v) && SPEC_ALIGNED(SPEC_PAGE(v), level) &&
-      granted(SPEC_PAGE(v), count * SPEC_PAGES(level), SPEC_RIGHTS(v)) &&
-      inside_frame(SPEC_PAGE(v), count * SPEC_PAGES(level));
-
     predicate whole_frame(integer page, integer limit) =
       0 <= page && 0 < limit && frame_first(page) == page && frame_end(page) == page + limit <= 0x4000000;
     predicate frame_leaf(integer v, integer base, integer limit) =
       leaf_bits(v) && SPEC_PAGE(v) == base && granted(base, limit, SPEC_RIGHTS(v)) && whole_frame(base, limit);
 
     predicate run_entries(struct batch *b, struct run *r) =
-      r->count >= 1 && r->level <= 4 && (r->old ==> r->out + r->count <= b->word_count) &&
+      r->count >= 1 && level_ok(r->level) && (r->old ==> r->out + r->count <= b->word_count) &&
       (\forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level);
     predicate rest_ok(struct run *r, integer value, integer count) =
       (r->op == TN_PT_MAP && r->step == SPEC_PAGES(r->level) && leaves_ok(value, count, r->level)) ||
@@ -103,7 +98,7 @@ static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, s
 
 /*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
     requires \separated(r, b->t);
-    requires r->count == u->count && r->op == u->op && r->level <= 4 && u->count >= 1 && r->in == u->in;
+    requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
     requires r->step == 0 && r->grants == 0 && r->value == 0;
     requires (r->old ==> r->out + r->count <= b->word_count) &&
       \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
@@ -123,6 +118,9 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
             return TN_RANGE_ERROR;
         if (!pt_page_aligned(r->base + u->page, r->level))
             return TN_ALIGNMENT_ERROR;
+        /*@ assert granted(r->base + u->page, u->count * SPEC_PAGES(r->level), u->rights); */
+        /*@ assert inside_frame(r->base + u->page, u->count * SPEC_PAGES(r->level)); */
+        /*@ assert frames_ok(r->base + u->page, u->count, r->level, u->rights); */
         r->value = pt_advance(r->value, u->page);
         r->step = pt_level_pages(r->level);
         return TN_OK;
@@ -142,7 +140,7 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
 
 /*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
     requires \separated(r, b->t);
-    requires r->count == u->count && r->op == u->op && r->level <= 4 && u->count >= 1 && r->in == u->in;
+    requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
     requires r->step == 0 && r->grants == 0 && r->value == 0;
     requires (r->old ==> r->out + r->count <= b->word_count) &&
       \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
@@ -166,7 +164,7 @@ static status_t decode_table(const struct batch *b, const struct tn_pt_run *u, s
 
 /*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
     requires \separated(r, b->t);
-    requires r->count == u->count && r->op == u->op && r->level <= 4 && u->count >= 1 && r->in == u->in;
+    requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
     requires r->step == 0 && r->grants == 0 && r->value == 0;
     requires (r->old ==> r->out + r->count <= b->word_count) &&
       \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;

@@ -1,6 +1,6 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: host, fuzz, kernel, system, profile, flushes, scale
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, profile, scale
 """
 
 import argparse
@@ -12,8 +12,11 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "bench"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "model"))
+import check_ties  # noqa: E402
 import flush_tests  # noqa: E402
 import machine  # noqa: E402
+import models  # noqa: E402
 import system_tests  # noqa: E402
 import tap  # noqa: E402
 import test_profile  # noqa: E402
@@ -145,6 +148,8 @@ def system_part(tally, options):
 def profile_part(tally, options):
     for name, failures, seconds in test_profile.run(options.release, options.filter):
         tally.add(f"profile: {name}", seconds, 0 if failures else 1, failures, repeat=f"make profile-test TEST={name}")
+
+
 def flushes_part(tally, options):
     for name in flush_tests.missing():
         tally.add(f"flushes: {name}", 0, 0, ["kernel/flushsite.c, mmserver/corten/flushsite.c and flush_tests.py do not agree"])
@@ -166,14 +171,35 @@ def scale_part(tally, options):
         tally.add(f"scale: {name}", seconds, 0 if failures else 1, failures, repeat=f"make scale-test TEST={name}")
 
 
+def model_part(tally, options):
+    runs = models.all_runs()
+    if options.filter in "ties of the models to the code":
+        problems = models.rules_without_break(runs) + check_ties.problems()
+        tally.add("model: ties of the models to the code, a broken variant of each rule", 0, 0 if problems else 1, problems,
+                  repeat="make model-ties")
+    wanted = [run for run in runs if options.filter in run.title() and (options.full or not run.full)]
+
+    def report(run, result):
+        failures, lines, seconds, states = result
+        tally.add(f"model: {run.title()}: {states} states", seconds, 0 if failures else 1, failures, details=lines[-40:],
+                  repeat=run.repeat())
+
+    models.check_all(wanted, report)
+
+
+PARTS = {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "model": model_part,
+         "profile": profile_part, "flushes": flushes_part, "scale": scale_part}
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system", "profile", "flushes", "scale"])
+    parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--release", default="build")
     parser.add_argument("--debug", default="build-debug")
     parser.add_argument("--filter", default="")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--fuzz-seconds", type=int, default=15)
+    parser.add_argument("--full", action="store_true", help="the larger models too")
     return parser.parse_args()
 
 
@@ -182,8 +208,7 @@ def main():
     tally = Tally()
     machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
     for part in options.parts:
-        {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
-         "profile": profile_part, "flushes": flushes_part, "scale": scale_part}[part](tally, options)
+        PARTS[part](tally, options)
     if tally.passed + tally.failed == 0:
         machine.say("no test was run" + (f": none is called '{options.filter}'" if options.filter else ""))
         tally.failed = 1

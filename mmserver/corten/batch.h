@@ -20,8 +20,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "shape");
     assigns \nothing;
     ensures \result.v == first + count * 0x10000 + op * 0x100000000 + rights * 0x10000000000 + soft * 0x1000000000000 +
                          flags * 0x100000000000000; */
-static inline struct shape run_shape(unsigned first, unsigned count, unsigned op, unsigned rights, unsigned soft,
-                                     unsigned flags)
+ct_inline struct shape run_shape(unsigned first, unsigned count, unsigned op, unsigned rights, unsigned soft,
+                                 unsigned flags)
 {
     return (struct shape){first | (uint64_t)count << 16 |
                           (uint64_t)(op | rights << 8 | soft << 16 | flags << 24) << 32};

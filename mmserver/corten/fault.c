@@ -50,7 +50,7 @@ static enum ct_status fill_page(struct ct_cursor *c, paddr_t table, unsigned lev
 }
 
 /* Steps 3 to 5 in general. The range of c is locked. */
-enum ct_status ct_fault_serve(struct ct_cursor *c, paddr_t frame, unsigned rights, struct ct_page *page)
+ct_cold enum ct_status ct_fault_serve(struct ct_cursor *c, paddr_t frame, unsigned rights, struct ct_page *page)
 {
     paddr_t table;
     unsigned level = ct_cursor_walk(c, c->at, &table);

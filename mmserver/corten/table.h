@@ -77,7 +77,7 @@ static inline bool word_same(uint64_t a, uint64_t b)
     return ((a ^ b) & ~WORD_STAMP_MASK) == 0;
 }
 /*@ assigns \nothing;
-    ensures \result == CT_HELD + (pte / 256 % 2) * WORD_BORROWED + pte / 1024 % 0x100000000000 * 1024; */
+    ensures \result == CT_HELD + (pte / 256 % 2) * 128 + pte / 1024 % 0x100000000000 * 1024; */
 static inline uint64_t word_held(uint64_t pte)
 {
     return CT_HELD | (pte & TN_PTE_PPN_MASK) | ((pte & PTE_BORROWED) ? WORD_BORROWED : 0);

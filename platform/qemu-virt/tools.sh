@@ -4,7 +4,7 @@
 #     tools.sh check JOB      says on stderr what is missing; status 1 if anything is
 #     tools.sh install JOB    says what is missing, then installs it (apt-get, through sudo if not root)
 #
-# JOB: build, run, test, lint, debug, plugin.
+# JOB: build, run, test, lint, debug, plugin, verify.
 set -u
 
 # Each line: jobs that need it | Debian package | what must exist (command, or file with a slash) | lowest version
@@ -18,19 +18,28 @@ run test debug|device-tree-compiler|dtc|1.6
 run test debug|cpio|cpio|2.12
 run test debug|python3|/usr/bin/python3|3.9
 debug|gdb-multiarch|gdb-multiarch|12
-test lint plugin|gcc|gcc|12
-test lint plugin|libc6-dev|/usr/include/stdio.h|
+test lint plugin verify|gcc|gcc|12
+test lint plugin verify|libc6-dev|/usr/include/stdio.h|
 test|libcmocka-dev|/usr/include/cmocka.h|
 test|libfdt-dev|/usr/include/libfdt.h|
-test lint|clang-19|clang-19|19
+test|spin|spin|6.5
+test lint verify|clang-19|clang-19|19
 test|libclang-rt-19-dev|/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-x86_64.a|
 lint|clang-format|clang-format|14
 lint|cppcheck|cppcheck|2.10
+verify|frama-c-base|frama-c|
+verify|why3|why3|1.5
+verify|z3|z3|4.8
+verify|cvc4|cvc4|1.8
+verify|python3|/usr/bin/python3|3.9
 END
 }
 
 version_of() {
-    "$1" --version 2>&1 | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1
+    case $1 in
+        spin) spin -V ;; # knows no --version
+        *) "$1" --version 2>&1 ;;
+    esac | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1
 }
 
 at_least() {
@@ -94,5 +103,5 @@ install() {
 case "${1-} ${2-}" in
     "check "?*) check "$2" ;;
     "install "?*) install "$2" ;;
-    *) echo "usage: $0 check|install build|run|test|lint|debug|plugin" >&2; exit 2 ;;
+    *) echo "usage: $0 check|install build|run|test|lint|debug|plugin|verify" >&2; exit 2 ;;
 esac

@@ -208,6 +208,62 @@ static void test_many_mappings(void)
     EXPECT_EQ(words[0], 999);
 }
 
+/* A revocation that takes long is interrupted: meanwhile a new copy is made of the original and used in a table that has
+ * been searched. When the call has returned, that mapping is gone, as the copy is. arg[0]: starts it, arg[1]: the Frame. */
+static void slow_revoker(struct kt_thread *t)
+{
+    uint64_t bits;
+
+    while (EXPECT_OK(kt_wait(t->arg[0], &bits)) && !__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE)) {
+        EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, t->arg[1]));
+        kt_add(&t->count, 1);
+    }
+}
+
+/* Whether the thread's system call is to start again: its pc stands at the ecall. */
+static bool is_interrupted(const struct kt_thread *t)
+{
+    static const uint16_t ecall[2] = {0x73, 0};
+    struct kt_msg m = INVM(t->tcb, TN_TCB_READ_REGS, 0, 1);
+    const uint16_t *pc = (const uint16_t *)m.mr[0];
+
+    return pc[0] == ecall[0] && pc[1] == ecall[1];
+}
+
+static void test_revoke_interrupted(void)
+{
+    enum { WANTED = 12, TRIES = 640, STEPS = 16, HALVES = 5 };
+    tn_cptr_t table = kt_object(TN_PAGETABLE, 0), frame = kt_object(TN_FRAME, TN_PAGE_BITS);
+    tn_cptr_t go = kt_mint(kt_object(TN_NOTIFICATION, 0), TN_RIGHTS_ALL, 1), copy = kt_copy(frame, TN_RIGHTS_ALL);
+    const volatile uint64_t *view = kt_view(table);
+    struct kt_thread *t = kt_spawn(kt_main_hart, slow_revoker, go, frame);
+    unsigned interrupted = 0;
+    uint64_t start = kt_time();
+
+    REQUIRE_OK(INV(KT_ROOT, TN_CNODE_REVOKE, frame));
+    uint64_t whole = kt_time() - start;
+    for (unsigned i = 0; i < TRIES && interrupted < WANTED; i++) {
+        kt_case(i);
+        REQUIRE_OK(INV(KT_ROOT, TN_CNODE_COPY, copy, frame, TN_RIGHTS_ALL));
+        REQUIRE_OK(kt_signal(go));
+        /* Now it runs, until the end of this sleep interrupts it: early, late, in parts of what the first one took. */
+        kt_sleep_ticks((whole * (1 + i % STEPS) / STEPS) >> (i / STEPS % HALVES));
+        if (kt_slot_is_empty((uint32_t)copy) && kt_load_acquire(&t->count) == i && is_interrupted(t)) {
+            interrupted++;
+            REQUIRE_OK(INV(KT_ROOT, TN_CNODE_COPY, copy, frame, TN_RIGHTS_ALL));
+            REQUIRE_OK(kt_pt(table, TN_PT_MAP, 1, 1, copy, 0, TN_READ | TN_WRITE));
+        }
+        kt_await_count(&t->count, i + 1);
+        EXPECT(kt_slot_is_empty((uint32_t)copy));
+        EXPECT_EQ(view[1], 0);
+    }
+    __atomic_store_n(&t->stop, 1, __ATOMIC_RELEASE);
+    REQUIRE_OK(kt_signal(go));
+    kt_join(t);
+    if (interrupted == 0)
+        kt_skip("no revocation was interrupted, this machine is too busy");
+}
+
 const struct kt_test frame_tests[] = {
     {"frame.revoke_everywhere", test_revoke_everywhere, 0},
     {"frame.reuse", test_reuse, 0},
@@ -216,5 +272,6 @@ const struct kt_test frame_tests[] = {
     {"frame.reuse_table", test_reuse_table, 0},
     {"frame.revoke_root", test_revoke_root, 0},
     {"frame.many_mappings", test_many_mappings, 0},
+    {"frame.revoke_interrupted", test_revoke_interrupted, 0},
     {NULL, NULL, 0},
 };

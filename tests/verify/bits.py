@@ -312,10 +312,11 @@ def functions(llvm):
     return out
 
 
-def prove(contract, include, flags, timeout_s):
-    """A list of (clause, verdict): "proved", "false" (z3 found an input) or why it is undecided."""
+def prove(contract, include, flags, timeout_s, folder):
+    """Compiled in `folder`. A list of (clause, verdict): "proved", "false" (z3 found an input) or why it is undecided."""
     source = checks(contract, include)
-    done = subprocess.run(CLANG + flags + ["-"], input=source, capture_output=True, text=True, check=False)
+    done = subprocess.run(CLANG + flags + ["-"], input=source, capture_output=True, text=True, check=False,
+                          cwd=folder)
     if done.returncode:
         return [(clause, "clang: " + done.stderr.strip()[-400:]) for clause in contract.ensures]
     found = functions(done.stdout)

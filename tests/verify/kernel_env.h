@@ -10,6 +10,21 @@
  */
 #pragma once
 #include "tests/verify/spec.h"
+
+/* By level, so that a prover multiplies by constants. */
+/* clang-format off */
+#define FRAMES_FIRST(level)                                                                                            \
+    \forall integer page, n, rights;                                                                                   \
+    n >= 1 && frames_ok(page, n, level, rights) ==> frames_ok(page, 1, level, rights)
+#define FRAMES_NEXT(level)                                                                                             \
+    \forall integer page, n, rights;                                                                                   \
+    n > 1 && frames_ok(page, n, level, rights) ==> frames_ok(page + SPEC_PAGES(level), n - 1, level, rights)
+/* clang-format on */
+
+/*@ logic integer pages_of(integer level) = SPEC_PAGES(level); */
+#undef SPEC_PAGES
+#define SPEC_PAGES(level) pages_of(level)
+
 #include "cap.h"
 #include "mmu.h"
 #include "pt.h"
@@ -41,18 +56,37 @@
     predicate inside_frame(integer page, integer pages) =
       frame_first(page) <= page && page + pages <= frame_end(page) <= 0x4000000;
 
+    predicate level_ok(integer level) = level == 0 || level == 1 || level == 2 || level == 3 || level == 4;
     // Write needs read, and one right at least.
     predicate rights_ok(integer rights) =
       rights == 1 || rights == 3 || rights == 4 || rights == 5 || rights == 7;
+    lemma part_of_frame: \forall integer base, limit, page, pages, rights;
+      granted(base, limit, rights) && base <= page && page + pages <= base + limit ==>
+        granted(page, pages, rights);
+
     // Bits of a leaf other than the page: V, U, A; not G; D as W; nothing reserved.
     predicate leaf_bits(integer v) =
       SPEC_V(v) == 1 && SPEC_UGA(v) == 5 && rights_ok(SPEC_RIGHTS(v)) && SPEC_D(v) == SPEC_BIT(SPEC_RIGHTS(v), 1) &&
       (SPEC_TOP(v) == 0 || SPEC_TOP(v) == 0x100);
 
-    // The invariants: a leaf lies in one Frame, with rights that it gives, aligned to its size; ...
-    predicate leaf_ok(integer v, integer level) =
-      leaf_bits(v) && SPEC_ALIGNED(SPEC_PAGE(v), level) &&
-      granted(SPEC_PAGE(v), SPEC_PAGES(level), SPEC_RIGHTS(v)) && inside_frame(SPEC_PAGE(v), SPEC_PAGES(level));
+    // The invariants: a leaf, or n of them in a row, lies in one Frame, with rights that it gives, aligned to its size; ...
+    predicate frames_ok(integer page, integer n, integer level, integer rights) =
+      SPEC_ALIGNED(page, level) && granted(page, n * SPEC_PAGES(level), rights) &&
+      inside_frame(page, n * SPEC_PAGES(level));
+    predicate leaves_ok(integer v, integer n, integer level) =
+      leaf_bits(v) && frames_ok(SPEC_PAGE(v), n, level, SPEC_RIGHTS(v));
+    predicate leaf_ok(integer v, integer level) = leaves_ok(v, 1, level);
+    lemma frames_first_0: FRAMES_FIRST(0);
+    lemma frames_next_0: FRAMES_NEXT(0);
+    lemma frames_first_1: FRAMES_FIRST(1);
+    lemma frames_next_1: FRAMES_NEXT(1);
+    lemma frames_first_2: FRAMES_FIRST(2);
+    lemma frames_next_2: FRAMES_NEXT(2);
+    lemma frames_first_3: FRAMES_FIRST(3);
+    lemma frames_next_3: FRAMES_NEXT(3);
+    lemma frames_first_4: FRAMES_FIRST(4);
+    lemma frames_next_4: FRAMES_NEXT(4);
+    lemma frames_first: \forall integer level; level_ok(level) ==> FRAMES_FIRST(level);
     // ... or shows a table, to be read only; ...
     predicate view_ok(integer v, integer level) =
       level == 0 && leaf_bits(v) && SPEC_RIGHTS(v) == TN_READ && SPEC_TOP(v) == 0 && is_table(SPEC_PAGE(v));

@@ -146,6 +146,13 @@ $(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S tests/s
 # kbench stands in the kernel tests' frame, and measures as apps/bench does.
 $(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/bench/measure.c \
     $(addprefix tests/kernel/,asm.S check.c devices.c mem.c ptwrite.c space.c thread.c)))
+# Programs that stand in init's place: its parts, and a main of their own.
+$(foreach name,ends quotas,$(eval $(call program,$(name),tests/failure/$(name).c tests/failure/drive.c \
+    $(filter-out apps/init/main.c,$(wildcard apps/init/*.c apps/init/*.S)))))
+# Memory servers with a fault put in, one file in the place of another, which tests must find.
+MMSERVER := $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)
+$(eval $(call program,leaky_server,tests/failure/leaky_threads.c $(filter-out mmserver/threads.c,$(MMSERVER))))
+$(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mmserver/frames.c,$(MMSERVER))))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 
@@ -317,7 +324,8 @@ verify:
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/bench tests/verify platform/qemu-virt))
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/failure tests/bench \
+                 tests/verify platform/qemu-virt))
 PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
               -mcmodel=medany -ffreestanding $(INCLUDES) $(LIBC_INCLUDE) -DTENON_DEBUG=1

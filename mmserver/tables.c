@@ -28,6 +28,7 @@ static struct { /* (lock) the newest chunk */
     uint64_t paddr;
     uint32_t untyped, cnode; /* slots of the root CNode; 0: no chunk yet */
     uint32_t page;           /* first page not cut yet */
+    uint32_t next_slots;     /* two slots for the next chunk, 0: none taken. Kept while there is no memory for one. */
 } chunk = {.page = CHUNK_PAGES};
 static uint64_t chunks;              /* (lock) */
 static uint64_t list[CT_LEVELS_MAX]; /* (lock) physical addresses, 0: empty */
@@ -54,12 +55,16 @@ static void part_make(enum tn_object type, unsigned size_bits, uint32_t page)
 static int chunk_open(struct tn_ipc_buffer *ipc)
 {
     uint64_t paddr;
-    uint32_t cnode = slots_take(2), descs = cnode + 1;
+    if (chunk.next_slots == 0) {
+        chunk.next_slots = slots_take(2);
+    }
+    uint32_t cnode = chunk.next_slots, descs = cnode + 1;
     uint32_t untyped = cnode != 0 ? share_chunk(TN_UNTYPED, &paddr) : 0;
 
     if (untyped == 0) {
         return 0;
     }
+    chunk.next_slots = 0;
     chunk.untyped = untyped;
     chunk.cnode = cnode;
     chunk.paddr = paddr;

@@ -4,11 +4,14 @@
     // output: REGEX       some line of the console must match; several are allowed
     // forbid: REGEX       no line may match
     // file: NAME TEXT     a file in the initrd with this text, beside the programs
+    // sweep: WORD VALUE...   one run for each value, which stands where the description says WORD
 
 Keys of the first line; those with several values are run in every combination:
     harts (4)   mmu (the widest)   mm, flush (as the description says)   build (release, and its first combination in debug)
-    expect      passed: status 0 and the line 'tenon: passed';  failed: any other status, no such line
-    limit (60)  seconds until it is a hang      mem (512M)      init (init)
+    mem (512M)  of the machine
+    expect      passed: status 0 and the line 'tenon: passed';  failed: any other status, no such line;
+                ended: either, but a failure with its line, 'tenon: failed: why', or the kernel's 'boot: why'
+    limit (60)  seconds until it is a hang      init (init)
     rules       server (also: kernel): in the debug build the kernel also judges the memory server's flushes
     check       wordcount: totals and most frequent words must equal what standard tools count in the input
 """
@@ -33,34 +36,54 @@ class Test:
         self.path, self.name = path, os.path.splitext(os.path.basename(path))[0]
         self.keys = {**DEFAULTS, **parse_keys(path, first_line)}
         self.output, self.forbid, self.files = [], list(ALWAYS_FORBIDDEN), {"input.txt": INPUT}
+        self.sweep_word, self.sweep = "", [""]
         with open(path, encoding="utf-8") as source:
             for line in source:
-                match = re.match(r"//\s*(output|forbid|file):\s*(.*?)\s*$", line)
+                match = re.match(r"//\s*(output|forbid|file|sweep):\s*(.*?)\s*$", line)
                 if match and match.group(1) == "file":
                     name, _, text = match.group(2).partition(" ")
                     self.files[name] = text.encode()
+                elif match and match.group(1) == "sweep":
+                    self.sweep_word, *self.sweep = match.group(2).split()
                 elif match:
                     getattr(self, match.group(1)).append(match.group(2))
 
     def runs(self):
-        combinations = list(itertools.product(*(self.keys[key] for key in ("harts", "mmu", "mm", "flush"))))
+        combinations = list(itertools.product(*(self.keys[key] for key in ("harts", "mmu", "mm", "flush", "mem")), self.sweep))
         builds = self.keys["build"] or ["release"]
         result = [Run(self, build, *values) for build in builds for values in combinations]
         return result + ([] if self.keys["build"] else [Run(self, "debug", *combinations[0])])
 
 
 class Run:
-    def __init__(self, test, build, harts, mmu, mm, flush):
-        self.test, self.build, self.harts = test, build, harts
+    def __init__(self, test, build, harts, mmu, mm, flush, mem, value):
+        self.test, self.build, self.harts, self.mem, self.value = test, build, harts, mem, value
         self.settings = [(name, value) for name, value in (("mmu", mmu), ("mm", mm), ("flush", flush)) if value]
 
     def title(self):
-        words = [f"{self.harts} harts", *(value for _, value in self.settings), self.build]
+        words = [f"{self.harts} harts", *self.variant(), self.build]
         return f"{self.test.name} ({', '.join(words)})"
 
+    def variant(self):
+        """What tells this run from the test's others, but for harts and build."""
+        mem = [self.mem] if len(self.test.keys["mem"]) > 1 else []
+        return [value for _, value in self.settings] + mem + ([self.value] if self.value else [])
+
+    def description(self):
+        """Path of the description, made here if a value has to be put in."""
+        if not self.value:
+            return self.test.path
+        path = os.path.join("build", "sweep", f"{self.test.name}-{self.value}.dts")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(self.test.path, encoding="utf-8") as source, open(path, "w", encoding="utf-8") as out:
+            out.write(source.read().replace(self.test.sweep_word, self.value))
+        return path
+
     def repeat(self):
+        if self.value:
+            return f"make system-test TEST={self.test.name}"
         words = [f"{name.upper()}={value}" for name, value in self.settings] + (["DEBUG=1"] if self.build == "debug" else [])
-        return f"make run APP={self.test.name} HARTS={self.harts} MEM={self.test.keys['mem'][0]} " + " ".join(words)
+        return f"make run APP={self.test.name} HARTS={self.harts} MEM={self.mem} " + " ".join(words)
 
     def check(self, builds, seed):
         """Runs it: (failures, lines of the console, seconds)."""
@@ -70,8 +93,8 @@ class Run:
             bootargs.append("flush-rules=server")
         if test.keys["init"] != ["init"]:
             bootargs.append("init=" + test.keys["init"][0])
-        system = machine.System("-".join([test.name, self.harts, *(value for _, value in self.settings)]), builds[self.build],
-                                test.path, self.harts, test.keys["mem"][0], " ".join(bootargs), test.files,
+        system = machine.System("-".join([test.name, self.harts, *self.variant()]), builds[self.build],
+                                self.description(), self.harts, self.mem, " ".join(bootargs), test.files,
                                 test.keys["init"][0], int(test.keys["limit"][0]))
         try:
             result = machine.run(system, lambda line: None)
@@ -117,6 +140,9 @@ def verdict(test, result):
                         if result.status == 0 else f"expected to pass, but ended with status {result.status}")
     elif expected == "failed" and (result.status == 0 or result.passed()):
         failures.append("expected to fail, but passed")
+    elif expected == "ended" and not result.passed() and not (
+            result.status != 0 and any(line.startswith(("tenon: failed: ", "boot: ")) for line in result.lines)):
+        failures.append(f"expected an end with its reason, but ended with status {result.status}")
     for pattern in test.output:
         if not any(re.search(pattern, line) for line in result.lines):
             failures.append(f"no line of output matches: {pattern}")

@@ -75,8 +75,8 @@ void clients_spawn(struct system *system)
             memcpy(word, &c->spawn, sizeof word);
             c->id = (int64_t)ask(server, MM_SPAWN, word, c->spawn_words).mr[0];
             if (c->id <= 0) {
-                fail("%s/%s: program '%s': %s (error %ld)", server->node, c->node, c->program, spawn_error(c->id),
-                     -c->id);
+                say("init: %s/%s: program '%s' is not started: %s (error %ld)\n", server->node, c->node, c->program,
+                    spawn_error(c->id), -c->id);
             }
         }
     }
@@ -92,7 +92,7 @@ static struct client_plan *next_to_kill(struct system *system, const struct serv
         const struct server_plan *s = &system->server[i];
         for (uint32_t k = s->first_client; k < s->first_client + s->clients; k++) {
             struct client_plan *c = &system->client[k];
-            if (c->kill_after_ms != 0 && (next == NULL || c->kill_after_ms < next->kill_after_ms)) {
+            if (c->id > 0 && c->kill_after_ms != 0 && (next == NULL || c->kill_after_ms < next->kill_after_ms)) {
                 next = c;
                 *server = s;
             }
@@ -189,6 +189,10 @@ unsigned clients_await(struct system *system, const struct cpio *initrd, uint64_
         const struct server_plan *server = &system->server[i];
         for (uint32_t k = server->first_client; k < server->first_client + server->clients; k++) {
             uint64_t id = (uint64_t)system->client[k].id;
+            if (system->client[k].id <= 0) { /* said when it was refused */
+                wrong++;
+                continue;
+            }
             struct tn_msg m = ask(server, MM_AWAIT, &id, 1);
             if (m.mr[0] != 0 || tn_info_words(m.info) != 7) {
                 fail("%s/%s: cannot be awaited: answer %ld", server->node, system->client[k].node, (int64_t)m.mr[0]);

@@ -6,44 +6,22 @@
  *
  * Everything that is wrong ends the run with one line, "tenon: failed: what: why" (finish.h). Beside this thread runs
  * the watcher (watch.h). */
+#include "begin.h"
 #include "clients.h"
 #include "finish.h"
-#include "memory.h"
-#include "print.h"
 #include "report.h"
-#include "scratch.h"
 #include "server_make.h"
-#include "watch.h"
 
 static struct system plan; /* large; constant after step 3 but for the clients' ids */
 
 _Noreturn void init_main(const struct tn_bootinfo *info);
 
-static void open_inputs(const struct tn_bootinfo *info, struct dt *tree, struct cpio *initrd)
-{
-    int error = dt_open(tree, (const void *)TN_INIT_DTB, info->dtb_bytes);
-
-    if (error != DT_OK) {
-        fail("device tree: %s at offset %u", dt_strerror(error), tree->bad_at);
-    }
-    finish_init(tree);
-    error = cpio_open(initrd, (const void *)TN_INIT_INITRD, info->initrd_bytes);
-    if (error != CPIO_OK) {
-        fail("initrd: %s at offset %lu", cpio_strerror(error), initrd->bad_at);
-    }
-}
-
 _Noreturn void init_main(const struct tn_bootinfo *info)
 {
-    struct dt tree;
     struct cpio initrd;
     unsigned leaks = 0;
 
-    memory_init(info);
-    scratch_init(info->levels);
-    open_inputs(info, &tree, &initrd);
-    overlay_read(&plan, &tree, &initrd, info->harts);
-    watch_start(&plan);
+    begin(&plan, &initrd, info);
     clients_prepare();
     servers_make(&plan, info);
     clients_spawn(&plan);

@@ -44,7 +44,7 @@ struct client_plan {
     uint32_t kill_after_ms; /* 0: never */
     enum mm_end expect;
     uint64_t expect_status; /* of MM_END_EXIT */
-    int64_t id;             /* once it runs */
+    int64_t id;             /* once it runs; -errno: its server has refused it */
 };
 
 struct server_plan {

@@ -114,6 +114,8 @@ static enum ct_status map_anywhere(struct ct_worker *w, struct ct_space *s, uint
         if (st == CT_OK) {
             ct_range_taken(&search, place.at);
             out->v = place.at;
+        } else if (st != CT_EXISTS) {
+            ct_range_untaken(&search, place.low);
         }
         if (st != CT_EXISTS)
             return st;

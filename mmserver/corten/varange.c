@@ -123,3 +123,9 @@ void ct_range_freed(struct ct_worker *w, struct ct_space *s, uint64_t va, uint64
     if (generation > range->generation)
         range->generation = generation;
 }
+
+void ct_range_untaken(struct ct_search *search, uint64_t va)
+{
+    if (search->phase == CT_SEARCH_FREED) /* the other phases have cut nothing yet */
+        ct_range_freed(search->worker, search->space, va, search->bytes, 0);
+}

@@ -35,6 +35,9 @@ void ct_range_skip(struct ct_search *search, uint64_t next);
 /* The candidate at va was mapped. */
 void ct_range_taken(struct ct_search *search, uint64_t va);
 
+/* The candidate at va is free, but could not be mapped for lack of memory: it can be had again. */
+void ct_range_untaken(struct ct_search *search, uint64_t va);
+
 /* One more unmapped range that continues the one that was freed last: what munmap() after munmap() does. */
 static inline bool range_continues(struct ct_share *share, const struct ct_worker *w, uint64_t va, uint64_t bytes,
                                    uint64_t generation)

@@ -25,6 +25,7 @@
 struct port_layout port_layout;
 uint64_t port_writes, port_flushes;
 void (*port_before_write)(void);
+void (*port_on_failure)(void);
 
 static unsigned char *memory;
 static unsigned char *descs;
@@ -37,7 +38,7 @@ static void *spaces[SPACES];
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t frame_pool[FRAMES_COUNT], table_pool[CT_LEVELS_MAX][TABLES_COUNT], table_fresh;
 static uint64_t frame_count, table_count[CT_LEVELS_MAX], frame_total;
-static uint64_t frames_left, tables_left, fail_from;
+static uint64_t frames_left, tables_left, requests, fail_first, fail_last;
 
 void port_fail(const char *what, uint64_t a, uint64_t b)
 {
@@ -134,13 +135,18 @@ struct ct_worker *port_worker(unsigned index)
     return &workers[index];
 }
 
-struct ct_space *port_space(struct ct_worker *w, unsigned index, uint64_t quota_pages)
+struct ct_space *port_space_storage(unsigned index)
 {
     if (!spaces[index]) {
         spaces[index] = aligned_alloc(64, ct_space_bytes());
         memset(spaces[index], 0, ct_space_bytes());
     }
-    struct ct_space *s = spaces[index];
+    return spaces[index];
+}
+
+struct ct_space *port_space(struct ct_worker *w, unsigned index, uint64_t quota_pages)
+{
+    struct ct_space *s = port_space_storage(index);
     uint64_t handle = index + 1 == s->handle ? index + 1 + SPACES : index + 1; /* another one in each life */
     ct_worker_begin(w);
     CHECK(ct_space_create(w, s, handle, quota_pages) == CT_OK, index, 0);
@@ -193,17 +199,45 @@ void port_limit(uint64_t frames, uint64_t tables)
 
 void port_fail_from(uint64_t n)
 {
-    fail_from = n;
+    requests = 0;
+    fail_first = n;
+    fail_last = ~0ull;
+}
+
+void port_fail_only(uint64_t n)
+{
+    requests = 0;
+    fail_first = fail_last = n;
+}
+
+uint64_t port_requests(void)
+{
+    return requests;
+}
+
+void port_free(uint64_t *frames, uint64_t *tables)
+{
+    *frames = frame_count;
+    *tables = TABLES_COUNT - table_fresh;
+    for (unsigned level = 0; level < CT_LEVELS_MAX; level++)
+        *tables += table_count[level];
+    for (unsigned i = 0; i < WORKERS; i++) {
+        const struct ct_worker *w = &workers[i];
+        *frames += ct_worker_free_frames(w);
+        *tables += w->limbo_open.count + w->limbo_sealed.count + w->limbo_passed.count;
+        for (unsigned level = 0; level < CT_LEVELS_MAX; level++)
+            *tables += w->tables_count[level];
+    }
 }
 
 /* One request; false: it is to fail. */
 static bool may_allocate(void)
 {
-    if (fail_from == 0)
-        return false;
-    if (fail_from != ~0ull)
-        fail_from--;
-    return true;
+    uint64_t number = requests++;
+    bool may = number < fail_first || number > fail_last;
+    if (!may && port_on_failure)
+        port_on_failure();
+    return may;
 }
 
 unsigned port_frames_get(unsigned worker, paddr_t *out, unsigned want, bool *zeroed)

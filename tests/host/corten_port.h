@@ -21,6 +21,9 @@ struct ct_worker *port_worker(unsigned index);
 /* A space in storage number `index` (0 .. 2), made by worker w; with another handle each time. */
 struct ct_space *port_space(struct ct_worker *w, unsigned index, uint64_t quota_pages);
 
+/* That storage, zeroed when it is asked for first after port_start(). */
+struct ct_space *port_space_storage(unsigned index);
+
 /* Takes the space apart and releases it. */
 void port_space_end(struct ct_worker *w, struct ct_space *s);
 
@@ -32,6 +35,17 @@ void port_limit(uint64_t frames, uint64_t tables);
 
 /* From now on the n-th (0 = next) request for frames or tables, and all after it, give nothing. ~0: none fails. */
 void port_fail_from(uint64_t n);
+
+/* The same, but only the n-th fails. */
+void port_fail_only(uint64_t n);
+
+/* Requests since one of the two was called last, and what is called at each that fails (NULL: nothing), with the pools'
+ * lock held. */
+uint64_t port_requests(void);
+extern void (*port_on_failure)(void);
+
+/* Frames and tables that belong to no space: in the pools, and in the stocks and limbo of all workers. Nothing runs. */
+void port_free(uint64_t *frames, uint64_t *tables);
 
 /* The kernel writes what rides on the worker's reply (TN_SYS_PT_REPLY_RECV). */
 void port_reply(struct ct_worker *w);

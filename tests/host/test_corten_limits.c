@@ -1,6 +1,6 @@
 // uses: mmserver/corten/*.c tests/host/corten_port.c tests/host/corten_tlb.c tests/host/corten_case.c
-/* What the core does when something runs out or has to wait: each allocation of each operation fails in turn and
- * nothing has changed; quotas are exact; writes that ride on a reply; tables that wait for epochs; virtual ranges. */
+/* What the core does when something runs out or has to wait: quotas are exact; writes that ride on a reply; tables that
+ * wait for epochs; virtual ranges. test_corten_failure.c lets each allocation of each operation fail. */
 #include "corten_case.h"
 #include <corten/stock.h>
 #include <corten/table.h>
@@ -11,127 +11,6 @@
 #define TOP (BASE + 4 * GIB1)
 
 static const uint64_t all[] = {BASE - MIB2, BASE + 3 * MIB2, BASE + GIB1 - MIB2, BASE + GIB1 + MIB2, 0};
-
-/* The operations whose failures are tried: each finds what prepare() made. */
-static enum ct_status op_mark_in_the_middle(void)
-{
-    return map_fixed(BASE + GIB1, 5 * KIB4, ct_anon(TN_READ));
-}
-static enum ct_status op_mark_across(void)
-{
-    return map_fixed(BASE + KIB4, GIB1, ct_guard());
-}
-static enum ct_status op_unmap(void)
-{
-    return unmap(BASE + 2 * KIB4, MIB2 + KIB4);
-}
-static enum ct_status op_protect_part(void)
-{
-    return protect(BASE + KIB4, MIB2, TN_READ);
-}
-static enum ct_status op_protect_none(void)
-{
-    return protect(BASE, 2 * GIB1, 0);
-}
-static enum ct_status op_fault_far(void)
-{
-    return touch(BASE + GIB1 + 9 * KIB4, TN_WRITE);
-}
-static enum ct_status op_fault_near(void)
-{
-    return touch(BASE, TN_WRITE);
-}
-static enum ct_status op_map_frame(void)
-{
-    struct ct_worker *w = port_worker(0);
-    struct ct_cursor c;
-    paddr_t frame;
-    ct_worker_begin(w);
-    enum ct_status st = ct_frame_get(w, true, &frame);
-    if (st == CT_OK) {
-        assert_int_equal(cursor_lock(w, space, (vaddr_t){BASE + GIB1}, (vaddr_t){BASE + 2 * GIB1}, &c), CT_OK);
-        st = cursor_map(&c, frame, RW);
-        cursor_unlock(&c);
-        if (st != CT_OK)
-            ct_frame_put(w, frame);
-    }
-    ct_worker_end(w);
-    return st;
-}
-
-static enum ct_status (*const operations[])(void) = {op_mark_in_the_middle, op_mark_across,  op_unmap,
-                                                     op_protect_part,       op_protect_none, op_fault_far,
-                                                     op_fault_near,         op_map_frame};
-#define OPERATIONS (sizeof operations / sizeof *operations)
-
-/* Large marks, some pages touched under them. */
-static void prepare(void)
-{
-    assert_int_equal(map_fixed(BASE, TOP - BASE, ct_anon(RW)), CT_OK);
-    assert_int_equal(touch(BASE + KIB4, TN_WRITE), CT_OK);
-    assert_int_equal(touch(BASE + 5 * KIB4, TN_WRITE), CT_OK);
-    assert_int_equal(touch(BASE + MIB2 + KIB4, TN_WRITE), CT_OK);
-}
-
-static void clean(void)
-{
-    assert_int_equal(unmap(BASE, TOP - BASE), CT_OK);
-    ct_worker_drain(port_worker(0));
-}
-
-static void each_allocation_fails_in_turn(void **state)
-{
-    (void)state;
-    unsigned failures = 0;
-    for (unsigned op = 0; op < OPERATIONS; op++) {
-        enum ct_status st = CT_NO_MEMORY;
-        for (unsigned n = 0; st != CT_OK; n++) {
-            prepare();
-            assert_int_equal(ct_worker_drain(port_worker(0)), 0); /* empty stocks: every need is a request */
-            uint64_t before = state_hash(all);
-            assert_int_equal(ct_worker_drain(port_worker(0)), 0);
-            port_fail_from(n);
-            st = operations[op]();
-            port_fail_from(~0ull);
-            if (st != CT_OK) {
-                assert_int_equal(st, CT_NO_MEMORY);
-                assert_true(state_hash(all) == before);
-                failures++;
-            }
-            assert_in_range(n, 0, 40);
-            clean();
-        }
-    }
-    assert_in_range(failures, OPERATIONS, 200);
-}
-
-static void each_page_over_the_quota_is_refused(void **state)
-{
-    (void)state;
-    for (unsigned op = 0; op < OPERATIONS; op++) {
-        enum ct_status st = CT_QUOTA;
-        unsigned refused = 0;
-        for (int64_t extra = 0; st != CT_OK; extra++) {
-            prepare();
-            int64_t had = space->budget;
-            for (unsigned i = 0; i < WORKERS; i++)
-                had += __atomic_exchange_n(&space->share[i].credit, 0, __ATOMIC_RELAXED);
-            space->budget = 0;
-            space->share[WORKERS - 1].credit = extra; /* what is left is another worker's */
-            uint64_t before = state_hash(all);
-            st = operations[op]();
-            if (st != CT_OK) {
-                assert_int_equal(st, CT_QUOTA);
-                assert_true(state_hash(all) == before);
-                refused++;
-            }
-            space->budget += had - extra;
-            assert_in_range(extra, 0, 40);
-            clean();
-        }
-        assert_in_range(refused, 1, 40);
-    }
-}
 
 static void quotas_are_exact(void **state)
 {
@@ -407,8 +286,6 @@ static void spaces_are_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_allocation_fails_in_turn),
-        cmocka_unit_test(each_page_over_the_quota_is_refused),
         cmocka_unit_test(quotas_are_exact),
         cmocka_unit_test(populate_goes_as_far_as_memory_does),
         cmocka_unit_test(a_write_rides_on_the_reply),

@@ -195,14 +195,15 @@ clean:
 # for libFuzzer.
 HOST_TESTS   := $(basename $(notdir $(wildcard tests/host/test_*.c)))
 FUZZERS      := $(basename $(notdir $(wildcard tests/host/fuzz_*.c)))
-HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Ikernel/include -idirafter libipc/include \
+HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Immserver/include -Ikernel/include -idirafter libipc/include \
                 -DTENON_DEBUG=1 -pthread
 HOST_plain   := $(HOST_CC)
 HOST_address := $(CLANG) -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_thread  := $(CLANG) -fsanitize=thread
+HOST_coverage := $(HOST_CC) --coverage
 HOST_fuzz    := $(CLANG) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
-uses = tests/host/$(1).c $(wildcard $(shell sed -n '1s|^// uses:||p' tests/host/$(1).c))
+uses = tests/host/$(1).c $(sort $(wildcard $(shell sed -n '1s|^// uses:||p' tests/host/$(1).c)))
 
 # $(call host_variant,VARIANT,NAMES): objects and programs of one variant.
 define host_variant
@@ -218,6 +219,7 @@ HOST_PROGRAMS += $(addprefix build/host/$(1)/,$(2))
 endef
 $(foreach variant,plain address thread,$(eval $(call host_variant,$(variant),$(HOST_TESTS))))
 $(eval $(call host_variant,fuzz,$(FUZZERS)))
+$(eval $(call host_variant,coverage,$(HOST_TESTS)))
 
 # Device trees, archives and programs that the host tests read and the fuzzers start from.
 build/host/sample.elf: tests/host/sample.c $(USER_LD) Makefile
@@ -227,7 +229,7 @@ build/host/data.made: tests/host/data.sh build/host/sample.elf $(wildcard tests/
 	$(Q)tests/host/data.sh build/host/sample.elf build/host/data build/host/seeds
 	@touch $@
 
-host-programs: $(HOST_PROGRAMS) build/host/data.made
+host-programs: $(filter-out build/host/coverage/%,$(HOST_PROGRAMS)) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
@@ -247,6 +249,18 @@ profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
+
+# Lines of kernel and server that the tests run (docs/verification.md): kernel and system tests once, under a plug-in, and the
+# host tests once, built by gcc with counters. Reports in build/coverage.
+COVERAGE_PROGRAMS := $(filter build/host/coverage/%,$(HOST_PROGRAMS))
+.PHONY: coverage
+coverage: both-builds build/plugins/coverage.so $(COVERAGE_PROGRAMS) build/host/data.made
+	@rm -rf build/coverage
+	@find build/host/coverage -name '*.gcda' -delete
+	@for program in $(COVERAGE_PROGRAMS); do \
+	    TENON_SEED=$(SEED) $$program >$$program.txt 2>&1 || { cat $$program.txt; exit 1; }; done
+	@$(RUN_TESTS) --coverage build/coverage kernel system
+	@$(PYTHON) tests/coverage.py build/coverage
 
 #--- Benchmarks --------------------------------------------------------------------------------------------------------
 # Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.

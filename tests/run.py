@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "bench"))
+import coverage  # noqa: E402
 import machine  # noqa: E402
 import system_tests  # noqa: E402
 import tap  # noqa: E402
@@ -33,6 +34,8 @@ KERNEL_RUNS = [
     ("debug", 8, "sv48", "smp", 300),
     ("release", 64, "sv57", "smp", 300),
 ]
+# Under --coverage: what 64 harts run is run by 8 as well.
+COVERAGE_HARTS_MAX = 8
 
 
 class Tally:
@@ -111,6 +114,8 @@ def fuzz_part(tally, options):
 
 def kernel_part(tally, options):
     for build, harts, mmu, subset, limit_s in KERNEL_RUNS:
+        if options.coverage and harts > COVERAGE_HARTS_MAX:
+            continue
         bootargs = f"init=ktest mmu={mmu} seed={options.seed}"
         wanted = options.filter or subset
         system = machine.System(f"ktest-{harts}-{mmu}", getattr(options, build), harts=harts, init="ktest",
@@ -134,7 +139,7 @@ def system_part(tally, options):
     for test in system_tests.find():
         if options.filter not in test.name:
             continue
-        for run in test.runs():
+        for run in test.coverage_runs() if options.coverage else test.runs():
             failures, lines, seconds = run.check({"release": options.release, "debug": options.debug}, options.seed)
             tally.add(f"system: {run.title()}", seconds, 0 if failures else 1, failures, details=lines[-60:],
                       repeat=run.repeat())
@@ -153,12 +158,15 @@ def parse():
     parser.add_argument("--filter", default="")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--fuzz-seconds", type=int, default=15)
+    parser.add_argument("--coverage", metavar="DIRECTORY", help="run kernel and system tests once, under the plug-in")
     return parser.parse_args()
 
 
 def main():
     options = parse()
     tally = Tally()
+    if options.coverage:
+        machine.watchers.append(lambda system: coverage.qemu_options(system, options.coverage))
     machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
     for part in options.parts:
         {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,

@@ -16,6 +16,7 @@ import symbols
 QEMU = "qemu-system-riscv64"
 HANG = 124  # status of a run that the time limit ended, as of timeout(1)
 PASS_LINE = "tenon: passed"
+watchers = []  # functions from a System to further options for QEMU (plug-ins), for every run
 
 
 class Refused(Exception):
@@ -166,7 +167,8 @@ def run(system, echo):
     qemu = None
     try:
         start = time.monotonic()
-        qemu = subprocess.Popen(command(system, monitor, system.extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        extra = system.extra + [option for watcher in watchers for option in watcher(system)]
+        qemu = subprocess.Popen(command(system, monitor, extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
         lines, hang = read_console(qemu, start + system.limit_s, echo)
         if hang:

@@ -195,7 +195,7 @@ clean:
 # for libFuzzer.
 HOST_TESTS   := $(basename $(notdir $(wildcard tests/host/test_*.c)))
 FUZZERS      := $(basename $(notdir $(wildcard tests/host/fuzz_*.c)))
-HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Immserver/include -Ikernel/include -idirafter libipc/include \
+HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Immserver/include -Ikernel/include -idirafter libipc/include -idirafter build/host \
                 -DTENON_DEBUG=1 -pthread
 HOST_plain   := $(HOST_CC)
 HOST_address := $(CLANG) -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -220,6 +220,13 @@ endef
 $(foreach variant,plain address thread,$(eval $(call host_variant,$(variant),$(HOST_TESTS))))
 $(eval $(call host_variant,fuzz,$(FUZZERS)))
 $(eval $(call host_variant,coverage,$(HOST_TESTS)))
+
+# fuzz_batch includes sources of the kernel: copies whose few RISC-V instructions are put in C.
+build/host/kernel.made: $(wildcard kernel/*.h) kernel/ptwrite.c tests/host/kernel_host.sed
+	@mkdir -p build/host/kernel
+	@for f in $(filter kernel/%,$^); do sed -f tests/host/kernel_host.sed $$f > build/host/$$f || exit 1; done
+	@touch $@
+build/host/fuzz/tests/host/fuzz_batch.c.o: build/host/kernel.made
 
 # Device trees, archives and programs that the host tests read and the fuzzers start from.
 build/host/sample.elf: tests/host/sample.c $(USER_LD) Makefile

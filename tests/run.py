@@ -6,6 +6,7 @@
 import argparse
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ import tap  # noqa: E402
 import test_profile  # noqa: E402
 
 HOST_LIMIT_S = 300
+FUZZ_BYTES_MAX = 160 << 10  # the largest seed is an initrd
+FUZZ_SLACK_S = 120          # a busy host
 
 # Kernel tests: each number of harts, each page-table depth and each build occurs, not their product. The last one asks only
 # whether so many harts come up and work together. Harts that wait for each other are slow where QEMU has fewer processors
@@ -96,20 +99,39 @@ def host_part(tally, options):
                              repeat=f"TENON_SEED={options.seed} {program}")
 
 
+def fuzz_command(program, name, options, corpus):
+    """libFuzzer on a corpus of its own, from the seeds that the build makes and those that are kept."""
+    seeds = [path for path in (f"build/host/seeds/{name}", f"tests/host/corpus/{name}") if os.path.isdir(path)]
+    os.makedirs(corpus, exist_ok=True)
+    return [program, f"-max_total_time={options.fuzz_seconds}", f"-seed={options.seed}", f"-max_len={FUZZ_BYTES_MAX}",
+            "-timeout=30", f"-artifact_prefix={corpus}-", "-print_final_stats=1", corpus, *seeds]
+
+
 def fuzz_part(tally, options):
     for source in sorted(glob.glob("tests/host/fuzz_*.c")):
         name = os.path.basename(source)[:-2]
         if options.filter not in name:
             continue
-        corpus = f"build/fuzz/{name}"
-        os.makedirs(corpus, exist_ok=True)
-        command = [f"build/host/fuzz/{name}", f"-max_total_time={options.fuzz_seconds}", f"-seed={options.seed}", "-max_len=65536",
-                   "-timeout=10", f"-artifact_prefix={corpus}-", "-print_final_stats=1", corpus, f"build/host/seeds/{name}"]
-        status, lines, seconds = run_program(command, options.fuzz_seconds + 60)
+        command = fuzz_command(f"build/host/fuzz/{name}", name, options, f"build/fuzz/{name}")
+        status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
         runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "0")
         failures = [] if status == 0 and int(runs) > 0 else [f"libFuzzer ended with status {status} after {runs} runs"]
         tally.add(f"fuzz: {name}, {runs} inputs", seconds, 0 if failures else 1, failures, details=lines[-40:],
                   repeat=" ".join(command))
+        if os.path.exists(source[:-2] + ".sed"):
+            find_fault(tally, options, name)
+
+
+def find_fault(tally, options, name):
+    """The same fuzzer without one of the checks: it must find that, within its time."""
+    corpus = f"build/fuzz/{name}-broken"
+    shutil.rmtree(corpus, ignore_errors=True)
+    command = fuzz_command(f"build/host/broken/{name}", name, options, corpus)
+    status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
+    found = [line for line in lines if line.startswith("SUMMARY: ")]
+    failures = [] if status not in (0, machine.HANG) and found else [f"status {status}: the check that is missing was not missed"]
+    tally.add(f"fuzz: {name} without one of the checks", seconds, 0 if failures else 1, failures, details=lines[-10:],
+              repeat=" ".join(command))
 
 
 def kernel_part(tally, options):
@@ -157,7 +179,7 @@ def parse():
     parser.add_argument("--debug", default="build-debug")
     parser.add_argument("--filter", default="")
     parser.add_argument("--seed", default="1")
-    parser.add_argument("--fuzz-seconds", type=int, default=15)
+    parser.add_argument("--fuzz-seconds", type=int, default=15)  # each
     parser.add_argument("--coverage", metavar="DIRECTORY", help="run kernel and system tests once, under the plug-in")
     return parser.parse_args()
 

@@ -26,19 +26,29 @@ FUZZ_SLACK_S = 120          # a busy host
 # Kernel tests: each number of harts, each page-table depth and each build occurs, not their product. The last one asks only
 # whether so many harts come up and work together. Harts that wait for each other are slow where QEMU has fewer processors
 # than the machine has harts, several times slower on a busy host: the limits allow for it.
-# (build, harts, mmu, tests whose name contains, limit in seconds)
+# (build, harts, mmu, tests whose name contains, limit in seconds, QEMU's -cpu)
 KERNEL_RUNS = [
-    ("release", 1, "sv39", "", 180),
-    ("release", 2, "sv48", "", 180),
-    ("release", 4, "sv57", "", 300),
-    ("release", 8, "sv39", "", 600),
-    ("debug", 1, "sv57", "", 180),
-    ("debug", 4, "sv39", "", 300),
-    ("debug", 8, "sv48", "smp", 300),
-    ("release", 64, "sv57", "smp", 300),
+    ("release", 1, "sv39", "", 180, ""),
+    ("release", 2, "sv48", "", 180, ""),
+    ("release", 4, "sv57", "", 300, ""),
+    ("release", 8, "sv39", "", 600, ""),
+    ("debug", 1, "sv57", "", 180, ""),
+    ("debug", 4, "sv39", "", 300, ""),
+    ("debug", 8, "sv48", "smp", 300, ""),
+    ("release", 64, "sv57", "smp", 300, ""),
+    ("release", 2, "sv39", "", 300, "rv64,svinval=on,svpbmt=on,sstc=off"),
 ]
+# What the kernel refuses to start, with a line that says why and a status that is not 0.
+# (name, init's file, bootargs, files in the initrd, a part of the line)
+BOOT_REFUSALS = [
+    ("no_program", "init", "init=not_there", {}, "boot: initrd has no program not_there: "),
+    ("no_elf", "init", "init=text", {"text": b"This is text."}, "boot: program text: "),
+    ("long_name", "init", f"init={'x' * 200}", {}, "boot: bootarg init=: name too long"),
+    ("no_mode", "init", "mmu=sv32", {}, "boot: mmu=sv32: not a mode of this machine"),
+]
+BOOT_LIMIT_S = 120
 # Under --coverage: more harts run the same code, several times slower.
-COVERAGE_HARTS_MAX = 4
+COVERAGE_HARTS_MAX = {"release": 4, "debug": 1}
 
 
 class Tally:
@@ -135,14 +145,15 @@ def find_fault(tally, options, name):
 
 
 def kernel_part(tally, options):
-    for build, harts, mmu, subset, limit_s in KERNEL_RUNS:
-        if options.coverage and harts > COVERAGE_HARTS_MAX:
+    for build, harts, mmu, subset, limit_s, cpu in KERNEL_RUNS:
+        if options.coverage and harts > COVERAGE_HARTS_MAX[build]:
             continue
         bootargs = f"init=ktest mmu={mmu} seed={options.seed}"
         wanted = options.filter or subset
-        system = machine.System(f"ktest-{harts}-{mmu}", getattr(options, build), harts=harts, init="ktest",
+        system = machine.System(f"ktest-{harts}-{mmu}" + ("-cpu" if cpu else ""), getattr(options, build), harts=harts, init="ktest",
                                 bootargs=bootargs + (f" test={wanted}" if wanted else ""), limit_s=limit_s)
-        title = f"kernel: {harts} harts, {mmu}, {build}"
+        system.cpu = cpu
+        title = f"kernel: {harts} harts, {mmu}, {build}" + (f", {cpu}" if cpu else "")
         try:
             result = machine.run(system, lambda line: None)
         except machine.Refused as error:
@@ -155,6 +166,21 @@ def kernel_part(tally, options):
             report.problems.append(f"there is no test whose name contains '{subset}'")
         tally.add_report(title, result.seconds, report, result.status, details=result.lines[-80:],
                          repeat=f"make kernel-test SEED={options.seed}" + (f" TEST={wanted}" if wanted else ""))
+    boot_part(tally, options)
+
+
+def boot_part(tally, options):
+    for name, init, bootargs, files, expected in BOOT_REFUSALS:
+        if options.filter not in f"boot.{name}":
+            continue
+        system = machine.System(f"boot-{name}", options.release, harts=2, init=init, bootargs=bootargs, files=files,
+                                limit_s=BOOT_LIMIT_S)
+        result = machine.run(system, lambda line: None)
+        failures = [] if result.status not in (0, machine.HANG) else [f"boot.{name} ended with status {result.status}"]
+        if not any(expected in line for line in result.lines):
+            failures.append(f"boot.{name}: no line has '{expected}'")
+        tally.add(f"kernel: boot.{name}", result.seconds, 0 if failures else 1, failures, details=result.lines[-20:],
+                  repeat=f"make kernel-test TEST=boot.{name}")
 
 
 def system_part(tally, options):

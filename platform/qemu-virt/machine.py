@@ -32,6 +32,7 @@ class System:
         self.files = dict(files or {})  # name in the initrd -> path, or bytes
         self.limit_s = limit_s
         self.accel = ["-accel", "tcg,thread=multi"]
+        self.cpu = ""    # QEMU's -cpu; "": its default
         self.extra = []  # further options for QEMU
         self.kernel = os.path.join(build, "kernel.elf")
         self.work = os.path.join(build, "run", name)
@@ -62,6 +63,7 @@ def qemu_has(option):
 
 def machine_options(system):
     options = ["-smp", str(system.harts), "-m", system.mem, *system.accel, "-bios", "default"]
+    options += ["-cpu", system.cpu] if system.cpu else []
     return options + (["-seed", "1"] if qemu_has("-seed") else [])
 
 

@@ -28,7 +28,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter test %-test fuzz,$(GOALS)),test) $(if $(filter profile%,$(GOALS)),build run plugin) \
+                 $(if $(filter test %-test fuzz coverage,$(GOALS)),test) $(if $(filter profile%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -160,10 +160,11 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | fuzz     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | coverage-test | fuzz     a part of them"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
+	@echo "make coverage      lines of kernel and server that the tests run, by file; what is never run: build/coverage"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
@@ -266,8 +267,8 @@ both-builds: build/input.txt
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so
-	@$(RUN_TESTS) host fuzz kernel system profile
+test: host-programs both-builds build/plugins/profile.so build/plugins/coverage.so
+	@$(RUN_TESTS) host fuzz kernel system profile coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -276,13 +277,15 @@ system-test: both-builds
 	@$(RUN_TESTS) system
 profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
+coverage-test: both-builds build/plugins/coverage.so
+	@$(RUN_TESTS) coverage
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 
 # Lines of kernel and server that the tests run (docs/verification.md): kernel and system tests once, under a plug-in, and the
 # host tests once, built by gcc with counters. Reports in build/coverage.
 COVERAGE_PROGRAMS := $(filter build/host/coverage/%,$(HOST_PROGRAMS))
-.PHONY: coverage
+.PHONY: coverage coverage-test
 coverage: both-builds build/plugins/coverage.so $(COVERAGE_PROGRAMS) build/host/data.made
 	@rm -rf build/coverage
 	@find build/host/coverage -name '*.gcda' -delete
@@ -324,7 +327,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds build/plugins/profile.so
+lint: both-builds build/plugins/profile.so build/plugins/coverage.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

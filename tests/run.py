@@ -1,6 +1,6 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: host, fuzz, kernel, system, profile
+    run.py [options] PART...      PART: host, fuzz, kernel, system, profile, coverage
 """
 
 import argparse
@@ -17,6 +17,7 @@ import coverage  # noqa: E402
 import machine  # noqa: E402
 import system_tests  # noqa: E402
 import tap  # noqa: E402
+import test_coverage  # noqa: E402
 import test_profile  # noqa: E402
 
 HOST_LIMIT_S = 300
@@ -198,9 +199,14 @@ def profile_part(tally, options):
         tally.add(f"profile: {name}", seconds, 0 if failures else 1, failures, repeat=f"make profile-test TEST={name}")
 
 
+def coverage_part(tally, options):
+    for name, failures, seconds in test_coverage.run(options.release, options.filter):
+        tally.add(f"coverage: {name}", seconds, 0 if failures else 1, failures, repeat="make coverage-test")
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system", "profile"])
+    parser.add_argument("parts", nargs="+", choices=["host", "fuzz", "kernel", "system", "profile", "coverage"])
     parser.add_argument("--release", default="build")
     parser.add_argument("--debug", default="build-debug")
     parser.add_argument("--filter", default="")
@@ -218,7 +224,7 @@ def main():
     machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
     for part in options.parts:
         {"host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
-         "profile": profile_part}[part](tally, options)
+         "profile": profile_part, "coverage": coverage_part}[part](tally, options)
     if tally.passed + tally.failed == 0:
         machine.say("no test was run" + (f": none is called '{options.filter}'" if options.filter else ""))
         tally.failed = 1

@@ -189,8 +189,9 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "out=", 4) == 0)
             out_name = must_have(strdup(argv[i] + 4));
-        else if (strncmp(argv[i], "kernel=", 7) == 0 ? !read_image(&kernel, argv[i] + 7)
-                                                     : strncmp(argv[i], "server=", 7) != 0 || !read_image(&server, argv[i] + 7))
+        else if (strncmp(argv[i], "kernel=", 7) == 0
+                     ? !read_image(&kernel, argv[i] + 7)
+                     : strncmp(argv[i], "server=", 7) != 0 || !read_image(&server, argv[i] + 7))
             return refuse("its arguments are out=FILE, kernel=ELF and server=ELF; an ELF file must be readable");
     }
     if (!out_name || kernel.count == 0)

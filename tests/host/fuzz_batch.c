@@ -37,13 +37,16 @@ static const struct held_frame {
     uint32_t bits, rights;
     bool device;
 } frames[] = {
-    {0x80001000, 12, TN_READ | TN_WRITE | TN_EXEC, false}, {0x80200000, 21, TN_READ | TN_WRITE | TN_EXEC, false},
-    {0x80400000, 21, TN_READ, false},                      {0x10000000, 12, TN_READ | TN_WRITE, true},
+    {0x80001000, 12, TN_READ | TN_WRITE | TN_EXEC, false},
+    {0x80200000, 21, TN_READ | TN_WRITE | TN_EXEC, false},
+    {0x80400000, 21, TN_READ, false},
+    {0x10000000, 12, TN_READ | TN_WRITE, true},
     {0x4000000000, 31, TN_READ | TN_WRITE, false},
 };
 #define FRAMES (sizeof frames / sizeof frames[0])
 
-static struct slot root[1 << ROOT_RADIX] __attribute__((aligned(64))), inner[1 << INNER_RADIX] __attribute__((aligned(64)));
+static struct slot root[1 << ROOT_RADIX] __attribute__((aligned(64))),
+    inner[1 << INNER_RADIX] __attribute__((aligned(64)));
 static struct tcb thread;
 
 #define DEMAND(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))

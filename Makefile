@@ -30,7 +30,7 @@ BUILD := $(if $(filter 1,$(DEBUG)),build-debug,build)
 TOOLS := platform/qemu-virt/tools.sh
 GOALS := $(or $(MAKECMDGOALS),all)
 JOB   := $(strip $(if $(filter lint,$(GOALS)),lint) $(if $(filter debug,$(GOALS)),debug) \
-                 $(if $(filter verify,$(GOALS)),verify) $(if $(filter test %-test fuzz model soak,$(GOALS)),test) $(if $(filter profile% bench% scale%,$(GOALS)),build run plugin) \
+                 $(if $(filter verify,$(GOALS)),verify) $(if $(filter test %-test fuzz model soak coverage,$(GOALS)),test) $(if $(filter profile% bench% scale% coverage%,$(GOALS)),build run plugin) \
                  $(if $(filter all bench compile_commands.json $(BUILD)/%,$(GOALS)),build))
 ifndef TENON_TOOLS_CHECKED
 ifneq ($(filter failed,$(foreach job,$(JOB),$(shell $(TOOLS) check $(job) || echo failed))),)
@@ -169,7 +169,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | fuzz | model     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
@@ -178,6 +178,7 @@ help:
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
 	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
 	@echo "make verify        proofs of basic operations, and wrong variants that they must reject; TEST=part-of-a-line"
+	@echo "make coverage      lines of kernel and server that the tests run, by file; what is never run: build/coverage"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
 	@echo
@@ -209,14 +210,15 @@ clean:
 # for libFuzzer.
 HOST_TESTS   := $(basename $(notdir $(wildcard tests/host/test_*.c)))
 FUZZERS      := $(basename $(notdir $(wildcard tests/host/fuzz_*.c)))
-HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Ikernel/include -idirafter libipc/include \
+HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Immserver/include -Ikernel/include -idirafter libipc/include -idirafter build/host \
                 -DTENON_DEBUG=1 -pthread
 HOST_plain   := $(HOST_CC)
 HOST_address := $(CLANG) -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_thread  := $(CLANG) -fsanitize=thread
+HOST_coverage := $(HOST_CC) --coverage
 HOST_fuzz    := $(CLANG) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
-uses = tests/host/$(1).c $(wildcard $(shell sed -n '1s|^// uses:||p' tests/host/$(1).c))
+uses = tests/host/$(1).c $(sort $(wildcard $(shell sed -n '1s|^// uses:||p' tests/host/$(1).c)))
 
 # $(call host_variant,VARIANT,NAMES): objects and programs of one variant.
 define host_variant
@@ -232,16 +234,46 @@ HOST_PROGRAMS += $(addprefix build/host/$(1)/,$(2))
 endef
 $(foreach variant,plain address thread,$(eval $(call host_variant,$(variant),$(HOST_TESTS))))
 $(eval $(call host_variant,fuzz,$(FUZZERS)))
+$(eval $(call host_variant,coverage,$(HOST_TESTS)))
+
+# fuzz_batch tests sources of the kernel: copies whose few RISC-V instructions are put in C.
+KERNEL_ON_HOST := $(patsubst %,build/host/%,$(wildcard kernel/*.h) kernel/ptwrite.c)
+build/host/kernel/%: kernel/% tests/host/kernel_host.sed
+	@mkdir -p $(@D)
+	$(Q)sed -f tests/host/kernel_host.sed $< > $@
+build/host/fuzz/tests/host/fuzz_batch.c.o build/host/fuzz/build/host/kernel/ptwrite.c.o: $(KERNEL_ON_HOST)
+build/host/fuzz/fuzz_batch: build/host/fuzz/build/host/kernel/ptwrite.c.o
+
+# That the fuzzers find something: each once more, without one check of what it tests. fuzz_NAME.sed says in its first line
+# which file loses it, and must change it.
+BROKEN_FUZZERS := $(basename $(notdir $(wildcard tests/host/fuzz_*.sed)))
+breaks = $(shell sed -n '1s|^. breaks: ||p' tests/host/$(1).sed)
+# $(call broken_fuzzer,NAME,FILE)
+define broken_fuzzer
+build/host/broken/$(2): $(2) tests/host/$(1).sed
+	@mkdir -p $$(@D)
+	$$(Q)sed -f tests/host/$(1).sed $$< > $$@
+	$$(Q)! cmp -s $$< $$@ || { echo "tests/host/$(1).sed does not change $(2)"; rm $$@; exit 1; }
+build/host/broken/$(2).o: build/host/broken/$(2) $(KERNEL_ON_HOST)
+	@echo "  cc    $$< (fuzz)"
+	$$(Q)$(HOST_fuzz) $(HOST_FLAGS) -w -iquote $(dir $(2)) -c $$< -o $$@
+build/host/broken/$(1): $(patsubst %,build/host/fuzz/%.o,$(filter-out $(2),$(call uses,$(1)))) build/host/broken/$(2).o
+	@echo "  link  $$@"
+	$$(Q)$(HOST_fuzz) -pthread $$^ -o $$@
+endef
+$(foreach name,$(BROKEN_FUZZERS),$(eval $(call broken_fuzzer,$(name),$(call breaks,$(name)))))
+HOST_PROGRAMS += $(addprefix build/host/broken/,$(BROKEN_FUZZERS))
 
 # Device trees, archives and programs that the host tests read and the fuzzers start from.
 build/host/sample.elf: tests/host/sample.c $(USER_LD) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_FLAGS) -nostartfiles -T $(USER_LD) -Wl,-z,max-page-size=4096 -o $@ $<
-build/host/data.made: tests/host/data.sh build/host/sample.elf $(wildcard tests/host/*.dts) Makefile
-	$(Q)tests/host/data.sh build/host/sample.elf build/host/data build/host/seeds
+DATA_PROGRAMS := build/programs/init build/programs/mmserver build/programs/brief
+build/host/data.made: tests/host/data.sh build/host/sample.elf $(DATA_PROGRAMS) $(wildcard tests/host/*.dts) Makefile
+	$(Q)tests/host/data.sh build/host/sample.elf build/host/data build/host/seeds $(DATA_PROGRAMS)
 	@touch $@
 
-host-programs: $(HOST_PROGRAMS) build/host/data.made
+host-programs: $(filter-out build/host/coverage/%,$(HOST_PROGRAMS)) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
@@ -249,8 +281,8 @@ both-builds: build/input.txt
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale
+test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
+	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -268,12 +300,26 @@ panic-test: both-builds
 # Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many.
 soak: both-builds
 	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) soak
+coverage-test: both-builds build/plugins/coverage.so
+	@$(RUN_TESTS) coverage
 fuzz: host-programs
 	@$(RUN_TESTS) --fuzz-seconds $(SECONDS) fuzz
 model:
 	@$(RUN_TESTS) $(if $(filter 1,$(FULL)),--full) model
 model-ties:
 	@$(PYTHON) tests/model/check_ties.py $(if $(filter 1,$(RECORD)),--record)
+
+# Lines of kernel and server that the tests run (docs/verification.md): kernel and system tests once, under a plug-in, and the
+# host tests once, built by gcc with counters. Reports in build/coverage.
+COVERAGE_PROGRAMS := $(filter build/host/coverage/%,$(HOST_PROGRAMS))
+.PHONY: coverage coverage-test
+coverage: both-builds build/plugins/coverage.so $(COVERAGE_PROGRAMS) build/host/data.made
+	@rm -rf build/coverage
+	@find build/host/coverage -name '*.gcda' -delete
+	@for program in $(COVERAGE_PROGRAMS); do \
+	    TENON_SEED=$(SEED) $$program >$$program.txt 2>&1 || { cat $$program.txt; exit 1; }; done
+	@$(RUN_TESTS) --coverage build/coverage kernel system
+	@$(PYTHON) tests/coverage.py build/coverage
 
 #--- Benchmarks --------------------------------------------------------------------------------------------------------
 # Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.
@@ -333,7 +379,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds build/plugins/profile.so build/plugins/timing.so
+lint: both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

@@ -124,8 +124,6 @@ void kvprintf(const char *format, va_list args)
             put_number(&p, value, false, *f == 'u' ? 10 : 16, s);
         } else if (*f == 'p') {
             put_number(&p, va_arg(args, uint64_t), false, 16, (struct spec){.zero = true, .width = 16});
-        } else if (*f == '%') {
-            piece_add(&p, '%');
         } else {
             break;
         }

@@ -52,9 +52,12 @@ static inline __attribute__((always_inline)) bool ptfast_map(cspace_root_t root,
                                                              struct shape s, pte_t *entry, pte_t *end)
 {
     struct cap frame = cspace_lookup(root, load_relaxed(&u->object));
-    uint64_t page = load_relaxed(&u->page), pages = 1ull << (cap_frame_bits(frame) - TN_PAGE_BITS);
-    if (unlikely(!shape_permits(s) || !frame_grants(frame, shape_rights(s)) ||
-                 !pt_pages_fit(page, pages, shape_count(s), 0)))
+    uint64_t page = load_relaxed(&u->page);
+    if (unlikely(!shape_permits(s) || !frame_grants(frame, shape_rights(s))))
+        return false;
+    uint64_t pages =
+        1ull << (cap_frame_bits(frame) - TN_PAGE_BITS); /* of a Frame alone: else the shift means nothing */
+    if (unlikely(!pt_pages_fit(page, pages, shape_count(s), 0)))
         return false;
     pte_t value = pt_leaf(cap_paddr(frame), shape_rights(s), shape_soft(s)) + (page << TN_PTE_PPN_SHIFT);
     do {

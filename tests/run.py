@@ -1,12 +1,13 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, panics, profile, scale, soak
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, panics, profile, scale, coverage, soak
 """
 
 import argparse
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,30 +16,46 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qe
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "bench"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "model"))
 import check_ties  # noqa: E402
+import coverage  # noqa: E402
 import flush_tests  # noqa: E402
 import machine  # noqa: E402
 import models  # noqa: E402
 import system_tests  # noqa: E402
 import tap  # noqa: E402
+import test_coverage  # noqa: E402
 import test_profile  # noqa: E402
 import test_scale  # noqa: E402
 
 HOST_LIMIT_S = 300
+FUZZ_BYTES_MAX = 160 << 10  # the largest seed is an initrd
+FUZZ_SLACK_S = 120          # a busy host
 
 # Kernel tests: each number of harts, each page-table depth and each build occurs, not their product. The last one asks only
 # whether so many harts come up and work together. Harts that wait for each other are slow where QEMU has fewer processors
 # than the machine has harts, several times slower on a busy host: the limits allow for it.
-# (build, harts, mmu, tests whose name contains, limit in seconds)
+# (build, harts, mmu, tests whose name contains, limit in seconds, QEMU's -cpu)
 KERNEL_RUNS = [
-    ("release", 1, "sv39", "", 180),
-    ("release", 2, "sv48", "", 180),
-    ("release", 4, "sv57", "", 600),
-    ("release", 8, "sv39", "", 600),
-    ("debug", 1, "sv57", "", 300),
-    ("debug", 4, "sv39", "", 600),
-    ("debug", 8, "sv48", "smp", 600),
-    ("release", 64, "sv57", "smp", 300),
+    ("release", 1, "sv39", "", 180, ""),
+    ("release", 2, "sv48", "", 180, ""),
+    ("release", 4, "sv57", "", 600, ""),
+    ("release", 8, "sv39", "", 600, ""),
+    ("debug", 1, "sv57", "", 300, ""),
+    ("debug", 4, "sv39", "", 600, ""),
+    ("debug", 8, "sv48", "smp", 600, ""),
+    ("release", 64, "sv57", "smp", 300, ""),
+    ("release", 2, "sv39", "", 300, "rv64,svinval=on,svpbmt=on,sstc=off"),
 ]
+# What the kernel refuses to start, with a line that says why and a status that is not 0.
+# (name, init's file, bootargs, files in the initrd, a part of the line)
+BOOT_REFUSALS = [
+    ("no_program", "init", "init=not_there", {}, "boot: initrd has no program not_there: "),
+    ("no_elf", "init", "init=text", {"text": b"This is text."}, "boot: program text: "),
+    ("long_name", "init", f"init={'x' * 200}", {}, "boot: bootarg init=: name too long"),
+    ("no_mode", "init", "mmu=sv32", {}, "boot: mmu=sv32: not a mode of this machine"),
+]
+BOOT_LIMIT_S = 120
+# Under --coverage: more harts run the same code, several times slower.
+COVERAGE_HARTS_MAX = {"release": 4, "debug": 1}
 
 
 class Tally:
@@ -99,29 +116,51 @@ def host_part(tally, options):
                              repeat=f"TENON_SEED={options.seed} {program}")
 
 
+def fuzz_command(program, name, options, corpus):
+    """libFuzzer on a corpus of its own, from the seeds that the build makes and those that are kept."""
+    seeds = [path for path in (f"build/host/seeds/{name}", f"tests/host/corpus/{name}") if os.path.isdir(path)]
+    os.makedirs(corpus, exist_ok=True)
+    return [program, f"-max_total_time={options.fuzz_seconds}", f"-seed={options.seed}", f"-max_len={FUZZ_BYTES_MAX}",
+            "-timeout=30", f"-artifact_prefix={corpus}-", "-print_final_stats=1", corpus, *seeds]
+
+
 def fuzz_part(tally, options):
     for source in sorted(glob.glob("tests/host/fuzz_*.c")):
         name = os.path.basename(source)[:-2]
         if options.filter not in name:
             continue
-        corpus = f"build/fuzz/{name}"
-        os.makedirs(corpus, exist_ok=True)
-        command = [f"build/host/fuzz/{name}", f"-max_total_time={options.fuzz_seconds}", f"-seed={options.seed}", "-max_len=65536",
-                   "-timeout=10", f"-artifact_prefix={corpus}-", "-print_final_stats=1", corpus, f"build/host/seeds/{name}"]
-        status, lines, seconds = run_program(command, options.fuzz_seconds + 60)
+        command = fuzz_command(f"build/host/fuzz/{name}", name, options, f"build/fuzz/{name}")
+        status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
         runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "0")
         failures = [] if status == 0 and int(runs) > 0 else [f"libFuzzer ended with status {status} after {runs} runs"]
         tally.add(f"fuzz: {name}, {runs} inputs", seconds, 0 if failures else 1, failures, details=lines[-40:],
                   repeat=" ".join(command))
+        if os.path.exists(source[:-2] + ".sed"):
+            find_fault(tally, options, name)
+
+
+def find_fault(tally, options, name):
+    """The same fuzzer without one of the checks: it must find that, within its time."""
+    corpus = f"build/fuzz/{name}-broken"
+    shutil.rmtree(corpus, ignore_errors=True)
+    command = fuzz_command(f"build/host/broken/{name}", name, options, corpus)
+    status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
+    found = [line for line in lines if line.startswith("SUMMARY: ")]
+    failures = [] if status not in (0, machine.HANG) and found else [f"status {status}: the check that is missing was not missed"]
+    tally.add(f"fuzz: {name} without one of the checks", seconds, 0 if failures else 1, failures, details=lines[-10:],
+              repeat=" ".join(command))
 
 
 def kernel_part(tally, options):
-    for build, harts, mmu, subset, limit_s in KERNEL_RUNS:
+    for build, harts, mmu, subset, limit_s, cpu in KERNEL_RUNS:
+        if options.coverage and harts > COVERAGE_HARTS_MAX[build]:
+            continue
         bootargs = f"init=ktest mmu={mmu} seed={options.seed}"
         wanted = options.filter or subset
-        system = machine.System(f"ktest-{harts}-{mmu}", getattr(options, build), harts=harts, init="ktest",
+        system = machine.System(f"ktest-{harts}-{mmu}" + ("-cpu" if cpu else ""), getattr(options, build), harts=harts, init="ktest",
                                 bootargs=bootargs + (f" test={wanted}" if wanted else ""), limit_s=limit_s)
-        title = f"kernel: {harts} harts, {mmu}, {build}"
+        system.cpu = cpu
+        title = f"kernel: {harts} harts, {mmu}, {build}" + (f", {cpu}" if cpu else "")
         try:
             result = machine.run(system, lambda line: None)
         except machine.Refused as error:
@@ -134,13 +173,28 @@ def kernel_part(tally, options):
             report.problems.append(f"there is no test whose name contains '{subset}'")
         tally.add_report(title, result.seconds, report, result.status, details=result.lines[-80:],
                          repeat=f"make kernel-test SEED={options.seed}" + (f" TEST={wanted}" if wanted else ""))
+    boot_part(tally, options)
+
+
+def boot_part(tally, options):
+    for name, init, bootargs, files, expected in BOOT_REFUSALS:
+        if options.filter not in f"boot.{name}":
+            continue
+        system = machine.System(f"boot-{name}", options.release, harts=2, init=init, bootargs=bootargs, files=files,
+                                limit_s=BOOT_LIMIT_S)
+        result = machine.run(system, lambda line: None)
+        failures = [] if result.status not in (0, machine.HANG) else [f"boot.{name} ended with status {result.status}"]
+        if not any(expected in line for line in result.lines):
+            failures.append(f"boot.{name}: no line has '{expected}'")
+        tally.add(f"kernel: boot.{name}", result.seconds, 0 if failures else 1, failures, details=result.lines[-20:],
+                  repeat=f"make kernel-test TEST=boot.{name}")
 
 
 def system_part(tally, options):
     for test in system_tests.find():
         if options.filter not in test.name:
             continue
-        for run in test.runs():
+        for run in test.coverage_runs() if options.coverage else test.runs():
             failures, lines, seconds = run.check({"release": options.release, "debug": options.debug}, options.seed)
             tally.add(f"system: {run.title()}", seconds, 0 if failures else 1, failures, details=lines[-60:],
                       repeat=run.repeat())
@@ -222,8 +276,14 @@ def soak_part(tally, options):
                      repeat=f"make soak SEED={options.seed} SECONDS={options.soak_seconds}")
 
 
+def coverage_part(tally, options):
+    for name, failures, seconds in test_coverage.run(options.release, options.filter):
+        tally.add(f"coverage: {name}", seconds, 0 if failures else 1, failures, repeat="make coverage-test")
+
+
 PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
-         "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "soak": soak_part}
+         "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "soak": soak_part,
+         "coverage": coverage_part}
 
 
 def parse():
@@ -237,12 +297,15 @@ def parse():
     parser.add_argument("--soak-calls", type=int, default=10_000_000)
     parser.add_argument("--fuzz-seconds", type=int, default=15)
     parser.add_argument("--full", action="store_true", help="the larger models too")
+    parser.add_argument("--coverage", metavar="DIRECTORY", help="run kernel and system tests once, under the plug-in")
     return parser.parse_args()
 
 
 def main():
     options = parse()
     tally = Tally()
+    if options.coverage:
+        machine.watchers.append(lambda system: coverage.qemu_options(system, options.coverage))
     machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
     for part in options.parts:
         PARTS[part](tally, options)

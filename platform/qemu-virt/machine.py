@@ -16,6 +16,7 @@ import symbols
 QEMU = "qemu-system-riscv64"
 HANG = 124  # status of a run that the time limit ended, as of timeout(1)
 PASS_LINE = "tenon: passed"
+watchers = []  # functions from a System to further options for QEMU (plug-ins), for every run
 
 
 class Refused(Exception):
@@ -31,6 +32,7 @@ class System:
         self.files = dict(files or {})  # name in the initrd -> path, or bytes
         self.limit_s = limit_s
         self.accel = ["-accel", "tcg,thread=multi"]
+        self.cpu = ""    # QEMU's -cpu; "": its default
         self.extra = []  # further options for QEMU
         self.kernel = os.path.join(build, "kernel.elf")
         self.work = os.path.join(build, "run", name)
@@ -61,6 +63,7 @@ def qemu_has(option):
 
 def machine_options(system):
     options = ["-smp", str(system.harts), "-m", system.mem, *system.accel, "-bios", "default"]
+    options += ["-cpu", system.cpu] if system.cpu else []
     return options + (["-seed", "1"] if qemu_has("-seed") else [])
 
 
@@ -166,7 +169,8 @@ def run(system, echo):
     qemu = None
     try:
         start = time.monotonic()
-        qemu = subprocess.Popen(command(system, monitor, system.extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        extra = system.extra + [option for watcher in watchers for option in watcher(system)]
+        qemu = subprocess.Popen(command(system, monitor, extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
         lines, hang = read_console(qemu, start + system.limit_s, echo)
         if hang:

@@ -2,7 +2,7 @@
  * header for it, so names and types are declared here from the interface's documentation and QEMU's exported symbols.
  *
  * A plug-in is a shared object with `qemu_plugin_version` and qemu_plugin_install(), loaded by `-plugin FILE,NAME=VALUE`.
- * All callbacks run on QEMU's one vCPU thread here (-accel tcg,thread=single), so plug-ins need no locks.
+ * Under -accel tcg,thread=single all callbacks run on QEMU's one vCPU thread; under thread=multi on each vCPU's own.
  */
 #pragma once
 #include <stdbool.h>
@@ -34,6 +34,7 @@ struct qemu_plugin_hwaddr; /* a physical address; valid in the memory callback o
 typedef uint32_t qemu_plugin_meminfo_t;
 
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_CB_RW_REGS };
+enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1, QEMU_PLUGIN_MEM_W, QEMU_PLUGIN_MEM_RW };
 
 typedef void (*qemu_plugin_vcpu_tb_trans_cb_t)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
@@ -45,6 +46,9 @@ typedef void (*qemu_plugin_udata_cb_t)(qemu_plugin_id_t id, void *udata);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_tb_trans_cb_t cb);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_vcpu_udata_cb_t cb,
                                           enum qemu_plugin_cb_flags flags, void *udata);
+/* Instead of a callback: adds imm to the uint64_t at ptr, not atomically. */
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op, void *ptr,
+                                              uint64_t imm);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_plugin_vcpu_udata_cb_t cb,
                                             enum qemu_plugin_cb_flags flags, void *udata);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, qemu_plugin_vcpu_mem_cb_t cb,

@@ -341,7 +341,9 @@ static uint64_t leaf_of(const struct tn_pt_run *run, uint64_t page)
     uint64_t base, count;
     unsigned may = frame_cap(run->object, &base, &count);
     CHECK(page < count, page, run->object);
-    CHECK((run->rights & ~may) == 0 && (run->rights & TN_READ), run->rights, may);
+    CHECK((run->rights & ~may) == 0 && run->rights != 0, run->rights, may);
+    CHECK((run->rights & (TN_READ | TN_WRITE)) != TN_WRITE, run->rights,
+          may); /* execute alone is a right that entries can have */
     return (base + (page << 12)) >> 12 << TN_PTE_PPN_SHIFT | (uint64_t)run->rights << 1 | TN_PTE_V | TN_PTE_U |
            TN_PTE_A | ((run->rights & TN_WRITE) ? TN_PTE_D : 0) | (uint64_t)run->soft << TN_PTE_SOFT_SHIFT;
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Makes what the host tests read and the fuzzers start from: data.sh SAMPLE_ELF DATA_DIRECTORY SEEDS_DIRECTORY
+# Makes what the host tests read and the fuzzers start from: data.sh SAMPLE_ELF DATA_DIRECTORY SEEDS_DIRECTORY PROGRAM...
 set -eu -o pipefail
 sample=$1 data=$2 seeds=$3
+shift 3
 rm -rf "$data" "$seeds"
 mkdir -p "$data/files/sub" "$seeds/fuzz_fdt" "$seeds/fuzz_cpio" "$seeds/fuzz_elf"
 
@@ -42,3 +43,9 @@ cp "$sample" "$data/sample.elf"
 riscv64-unknown-elf-strip -o "$data/stripped.elf" "$sample"
 riscv64-unknown-elf-objcopy --strip-debug "$sample" "$seeds/fuzz_elf/sample"
 cp "$data/stripped.elf" "$seeds/fuzz_elf/stripped"
+
+# What runs here: the programs that the build has made, and an initrd of them.
+mkdir "$data/initrd"
+cp "$@" "$data/initrd"
+cp "$@" "$seeds/fuzz_elf"
+(cd "$data/initrd" && printf '%s\n' * | cpio -o -H newc --reproducible --quiet -R 0:0) >"$seeds/fuzz_cpio/initrd"

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <tenon/mm.h>
+#include <tenon/thread.h>
 #include "check.h"
 
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -322,6 +323,24 @@ static void test_heap(void)
     free(much);
 }
 
+/* Pages that are not the client's own memory: its input file, which it may only read, and its IPC buffer. */
+static void test_protect_borrowed(void)
+{
+    const struct tn_start *start = tn_start_info();
+    byte *input = (byte *)(start->input & -PAGE), *buffer = (byte *)start->ipc_buffer; /* it begins inside a page */
+    EXPECT(input != NULL && start->input_bytes > 0);
+    byte first = input[0];
+    EXPECT_EQUAL(mprotect(input, PAGE, PROT_NONE), 0);
+    EXPECT_ERROR(mprotect(input, PAGE, RW), EACCES);
+    EXPECT_EQUAL(mprotect(input, PAGE, PROT_READ), 0);
+    EXPECT_EQUAL(input[0], first);
+    EXPECT_ERROR(mprotect(input, PAGE, RW), EACCES);
+    EXPECT_EQUAL(mprotect(buffer, PAGE, PROT_READ), 0);
+    EXPECT_EQUAL(mprotect(buffer, PAGE, RW), 0);
+    buffer[PAGE - 1] = 1;
+    EXPECT_EQUAL(buffer[PAGE - 1], 1);
+}
+
 int main(void)
 {
     check_begin("posix_mm");
@@ -340,5 +359,6 @@ int main(void)
     check_case("sparse", test_sparse);
     check_case("top of the space", test_far_apart);
     check_case("heap", test_heap);
+    check_case("protect what is borrowed", test_protect_borrowed);
     return check_end();
 }

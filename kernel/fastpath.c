@@ -218,11 +218,12 @@ void fast_call(uint64_t cptr, uint64_t info, uint64_t m0, uint64_t m1, uint64_t 
     struct hart *h = hart_self();
     struct tcb *t = h->current;
     invariants_check(h);
-    if (unlikely(!is_in_root(t->root, cptr) || !info_is_simple(info))) {
+    cspace_root_t root = load_relaxed(&t->root); /* once: another hart may exchange it for a smaller CNode */
+    if (unlikely(!is_in_root(root, cptr) || !info_is_simple(info))) {
         flush_alone(t, cptr, info, (vaddr_t){m0}, m1);
         return;
     }
-    struct cap c = slot_read(root_slot(t->root, cptr));
+    struct cap c = slot_read(root_slot(root, cptr));
     struct endpoint *e;
     if (unlikely(!endpoint_to(h, c, info, &e))) {
         flush_alone(t, cptr, info, (vaddr_t){m0}, m1);

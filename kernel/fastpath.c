@@ -155,7 +155,7 @@ static inline __attribute__((always_inline, noreturn)) void switch_to(struct har
                                                                       uint64_t info, uint64_t m0, uint64_t m1,
                                                                       uint64_t m2, uint64_t m3)
 {
-    kassert_debug(!to->stop); /* who stops a blocked thread of this hart takes it off its queue */
+    kassert_debug(!to->stop); /* a receiver is taken off its queue by who stops it; a caller has been looked at */
     store_relaxed(&to->state, THREAD_READY);
     h->current = to;
     const struct vspace *v = to->vspace;
@@ -284,7 +284,7 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
                  !object_in(t->root, cptr, TN_ENDPOINT, TN_READ, (void **)&e) || !info_is_simple(info)))
         return;
     struct tcb *to = load_relaxed(&r->caller);
-    if (unlikely(!to || !runs_next(h, to)))
+    if (unlikely(!to || !runs_next(h, to) || to->stop)) /* stopped on its way into the reply object: it is not to run on */
         return;
     uint32_t fault = to->fault_label;
     if (fault != 0 && unlikely(tn_info_label(info) != 0))

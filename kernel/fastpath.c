@@ -155,7 +155,7 @@ static inline __attribute__((always_inline, noreturn)) void switch_to(struct har
                                                                       uint64_t info, uint64_t m0, uint64_t m1,
                                                                       uint64_t m2, uint64_t m3)
 {
-    kassert_debug(!to->stop); /* who stops a blocked thread of this hart takes it off its queue */
+    kassert_debug(!to->stop); /* a receiver is taken off its queue by who stops it; a caller has been looked at */
     store_relaxed(&to->state, THREAD_READY);
     h->current = to;
     const struct vspace *v = to->vspace;
@@ -218,11 +218,12 @@ void fast_call(uint64_t cptr, uint64_t info, uint64_t m0, uint64_t m1, uint64_t 
     struct hart *h = hart_self();
     struct tcb *t = h->current;
     invariants_check(h);
-    if (unlikely(!is_in_root(t->root, cptr) || !info_is_simple(info))) {
+    cspace_root_t root = load_relaxed(&t->root); /* once: another hart may exchange it for a smaller CNode */
+    if (unlikely(!is_in_root(root, cptr) || !info_is_simple(info))) {
         flush_alone(t, cptr, info, (vaddr_t){m0}, m1);
         return;
     }
-    struct cap c = slot_read(root_slot(t->root, cptr));
+    struct cap c = slot_read(root_slot(root, cptr));
     struct endpoint *e;
     if (unlikely(!endpoint_to(h, c, info, &e))) {
         flush_alone(t, cptr, info, (vaddr_t){m0}, m1);
@@ -283,7 +284,7 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
                  !object_in(t->root, cptr, TN_ENDPOINT, TN_READ, (void **)&e) || !info_is_simple(info)))
         return;
     struct tcb *to = load_relaxed(&r->caller);
-    if (unlikely(!to || !runs_next(h, to)))
+    if (unlikely(!to || !runs_next(h, to) || to->stop)) /* stopped on its way into the reply object: it is not to run on */
         return;
     uint32_t fault = to->fault_label;
     if (fault != 0 && unlikely(tn_info_label(info) != 0))

@@ -244,7 +244,7 @@ def model_part(tally, options):
 
 # What a panic must say, whatever caused it: hart, registers, a backtrace with names, events of both harts.
 PANIC_LINES = [r"PANIC on hart 1 ", r"\bra +[0-9a-f]{16} +sp +[0-9a-f]{16}", r"#0 [0-9a-f]{16} \w+\+0x", r"#\d [0-9a-f]{16} invariants_check\+0x",
-               r"#\d [0-9a-f]{16} trap_handle\+0x", r"^hart 0 at \d+: entry: scause", r"^hart 1 at \d+: entry: scause"]
+               r"#\d [0-9a-f]{16} (trap_handle|fast_\w+)\+0x", r"^hart 0 at \d+: entry: scause", r"^hart 1 at \d+: entry: scause"]
 PANICS = [("assert", [r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"last trap: scause [0-9a-f]{16}"]),
           ("trap", [r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"])]
 

@@ -284,7 +284,8 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
                  !object_in(t->root, cptr, TN_ENDPOINT, TN_READ, (void **)&e) || !info_is_simple(info)))
         return;
     struct tcb *to = load_relaxed(&r->caller);
-    if (unlikely(!to || !runs_next(h, to) || to->stop)) /* stopped on its way into the reply object: it is not to run on */
+    if (unlikely(!to || !runs_next(h, to) ||
+                 to->stop)) /* stopped on its way into the reply object: it is not to run on */
         return;
     uint32_t fault = to->fault_label;
     if (fault != 0 && unlikely(tn_info_label(info) != 0))

@@ -243,14 +243,14 @@ static inline __attribute__((always_inline)) void fault_call(struct hart *h, str
     struct endpoint *e;
     if (unlikely(!endpoint_to(h, handler, tn_info(label, 0, 4), &e)))
         return;
+    uint64_t badge = handler.w1 ? handler.w1 : t->fault_badge, pc = t->x[REG_PC]; /* before somebody can answer */
     t->fault_label = label;
     struct tcb *to = meet(h, t, e);
     if (unlikely(!to)) {
         t->fault_label = 0;
         return;
     }
-    uint64_t badge = handler.w1 ? handler.w1 : t->fault_badge;
-    switch_to(h, to, badge, tn_info(label, 0, 4), t->x[REG_PC], m1, 0, scause);
+    switch_to(h, to, badge, tn_info(label, 0, 4), pc, m1, 0, scause);
 }
 
 /* hop 2. A fetch, and a fault that is spurious, go the slow way. */
@@ -284,7 +284,7 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
                  !object_in(t->root, cptr, TN_ENDPOINT, TN_READ, (void **)&e) || !info_is_simple(info)))
         return;
     struct tcb *to = load_relaxed(&r->caller);
-    if (unlikely(!to || !runs_next(h, to) || to->stop)) /* stopped on its way into the reply object: it is not to run on */
+    if (unlikely(!to || !runs_next(h, to) || to->stop)) /* stopped on its way into `r`: it is not to run on */
         return;
     uint32_t fault = to->fault_label;
     if (fault != 0 && unlikely(tn_info_label(info) != 0))

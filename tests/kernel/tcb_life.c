@@ -309,6 +309,63 @@ static void test_mutual_suspend(void)
     EXPECT(a->count + b->count > 0);
 }
 
+/* The victim's call is taken by one hart, and answered through the same reply object by another, the victim's own, while it is
+ * suspended: between the two it is in nobody's queue. */
+static void taker(struct kt_thread *t)
+{
+    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE)) {
+        struct kt_msg m = {0};
+        (void)!kt_nb_recv(t->arg[0], &m, t->arg[1]); /* nobody calls, or the reply object is in use */
+    }
+}
+
+/* Answers whoever is in the reply object each time that it is sent something. */
+static void answerer(struct kt_thread *t)
+{
+    for (;;) {
+        struct kt_msg m = {0};
+        (void)!kt_reply_recv(t->arg[0], &m, t->arg[1]);
+    }
+}
+
+static void poker(struct kt_thread *t)
+{
+    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE)) {
+        struct kt_msg m = {0};
+        (void)!kt_nb_send(t->arg[0], &m);
+    }
+}
+
+static struct kt_thread *spawn_prio(unsigned hart, unsigned prio, void (*fn)(struct kt_thread *), tn_cptr_t arg0,
+                                    uint64_t arg1)
+{
+    struct kt_thread *t = kt_thread_new_prio(hart, prio, fn);
+
+    t->arg[0] = arg0;
+    t->arg[1] = arg1;
+    kt_thread_start(t);
+    return t;
+}
+
+static void test_suspend_answered(void)
+{
+    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), bell = kt_object(TN_ENDPOINT, 0), reply = kt_object(TN_REPLY, 0);
+    struct kt_thread *t[3], *answers = spawn_prio(0, KT_PRIO_LOW + 2, answerer, bell, reply);
+    struct kt_thread *victim = spawn_prio(0, KT_PRIO_LOW + 1, caller_loop, ep, 1);
+
+    t[0] = kt_spawn(1, taker, ep, reply);
+    t[1] = spawn_prio(0, KT_PRIO_LOW - 1, poker, bell, 0);
+    t[2] = kt_spawn(kt_harts - 1, suspend_peer, victim->tcb, 0);
+    kt_await_count(&t[2]->count, 4000);
+    stop_and_join(t[2]);
+    EXPECT_OK(INV0(victim->tcb, TN_TCB_RESUME));
+    check_progress(victim);
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, victim->tcb));
+    stop_and_join(t[0]);
+    stop_and_join(t[1]);
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, answers->tcb));
+}
+
 static void test_create_many(void)
 {
     for (unsigned round = 0; round < 4; round++) {
@@ -326,6 +383,7 @@ static void test_create_many(void)
 
 const struct kt_test tcb_life_tests[] = {
     {"tcb.suspend_resume", test_suspend_resume, 0},
+    {"tcb.suspend_answered", test_suspend_answered, 3},
     {"tcb.suspend_oneself", test_suspend_oneself, 0},
     {"tcb.delete_running", test_delete_running, 0},
     {"tcb.delete_oneself", test_delete_oneself, 0},

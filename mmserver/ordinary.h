@@ -124,3 +124,25 @@ ct_inline int64_t request_protect(struct worker *w, uint64_t badge, uint64_t add
     enum ct_status status = ct_protect(&w->ct, c->space, (vaddr_t){address}, bytes, plain_rights(prot), CT_RIDE);
     return ordinary_end(w, status, 0);
 }
+
+/* Whatever came: the answer's one word and, in *answered, its info word; or REQUEST_IS_SPECIAL, where serve_specially() (worker.c)
+ * has to go on. */
+ct_inline int64_t ordinary_serve(struct worker *w, uint64_t badge, tn_info_t info, uint64_t m0, uint64_t m1,
+                                 uint64_t m2, uint64_t m3, tn_info_t *answered)
+{
+    if (badge & BADGE_FAULT) {
+        *answered = tn_info(0, 0, 0);
+        return fault_serve(w, badge, info, m1, m3) ? 0 : REQUEST_IS_SPECIAL;
+    }
+    *answered = tn_info(0, 0, 1);
+    if (info == tn_info(MM_MAP, 0, 4)) {
+        return request_map(w, badge, m0, m1, m2, m3);
+    }
+    if (info == tn_info(MM_UNMAP, 0, 2)) {
+        return request_unmap(w, badge, m0, m1);
+    }
+    if (info == tn_info(MM_PROTECT, 0, 3)) {
+        return request_protect(w, badge, m0, m1, m2);
+    }
+    return REQUEST_IS_SPECIAL;
+}

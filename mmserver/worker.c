@@ -193,21 +193,10 @@ _Noreturn void worker_main(struct worker *w)
         uint64_t badge = m.badge, m0 = m.mr[0], m1 = m.mr[1], m2 = m.mr[2], m3 = m.mr[3];
         tn_info_t info = m.info;
         const struct tn_msg copy = m;
-        int64_t value;
-        tn_info_t answered = tn_info(0, 0, 1);
-        if (__builtin_expect(w->jobs != NULL, 0)) {
-            value = REQUEST_IS_SPECIAL;
-        } else if (badge & BADGE_FAULT) {
-            value = fault_serve(w, badge, info, m1, m3) ? 0 : REQUEST_IS_SPECIAL;
-            answered = tn_info(0, 0, 0);
-        } else if (info == tn_info(MM_MAP, 0, 4)) {
-            value = request_map(w, badge, m0, m1, m2, m3);
-        } else if (info == tn_info(MM_UNMAP, 0, 2)) {
-            value = request_unmap(w, badge, m0, m1);
-        } else if (info == tn_info(MM_PROTECT, 0, 3)) {
-            value = request_protect(w, badge, m0, m1, m2);
-        } else {
-            value = REQUEST_IS_SPECIAL;
+        int64_t value = REQUEST_IS_SPECIAL;
+        tn_info_t answered = 0;
+        if (__builtin_expect(w->jobs == NULL, 1)) {
+            value = ordinary_serve(w, badge, info, m0, m1, m2, m3, &answered);
         }
         if (__builtin_expect(value != REQUEST_IS_SPECIAL, 1)) {
             m = answer(w, answered, (uint64_t)value, 0, 0, 0);

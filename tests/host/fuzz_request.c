@@ -19,6 +19,7 @@
 #include <frames.h>
 #include <hold.h>
 #include <linux_errno.h>
+#include <ordinary.h>
 #include <panic.h>
 #include <process.h>
 #include <request.h>
@@ -97,14 +98,24 @@ int64_t process_spawn(struct worker *w, const struct spawn_args *args)
     return -LINUX_ENOENT + (int64_t)(strlen(args->input) & 0); /* reads it */
 }
 
-unsigned frames_get(struct tn_ipc_buffer *ipc, paddr_t *out, unsigned want, bool *zeroed)
+unsigned frames_get(struct tn_ipc_buffer *ipc, unsigned index, paddr_t *out, unsigned want, bool *zeroed)
 {
     (void)ipc;
-    return port_frames_get(0, out, want, zeroed);
+    return port_frames_get(index, out, want, zeroed);
 }
-void frames_put(const paddr_t *in, unsigned count)
+void frames_put(unsigned index, const paddr_t *in, unsigned count)
 {
-    port_frames_put(0, in, count);
+    port_frames_put(index, in, count);
+}
+uint64_t process_object_bytes(const struct client *c)
+{
+    (void)c;
+    return 0;
+}
+uint64_t process_server_bytes(const struct client *c)
+{
+    (void)c;
+    return 0;
 }
 uint64_t share_free_pages(void)
 {
@@ -144,6 +155,7 @@ static void client_begin(struct client *c)
 {
     c->space = port_space(&worker.ct, 0, QUOTA_PAGES);
     c->life++;
+    c->badge = (uint64_t)(c->life & BADGE_LIFE_MASK) << BADGE_ID_BITS | c->id; /* as client_claim() */
     c->max_threads = MAX_THREADS;
     c->hart_mask[0] = (1u << HARTS) - 1;
     c->next_hart = 0;
@@ -245,17 +257,19 @@ static void serve(struct client *c, struct tn_msg *m)
 {
     struct answer a = {0};
 
-    if (m->badge & BADGE_FAULT)
-        fault_serve(&worker, m, &a);
+    tn_info_t info = 0;
+    int64_t value = ordinary_serve(&worker, m->badge, m->info, m->mr[0], m->mr[1], m->mr[2], m->mr[3], &info);
+    if (value != REQUEST_IS_SPECIAL)
+        a = (struct answer){ANSWER_REPLY, info, {(uint64_t)value}};
+    else if (m->badge & BADGE_FAULT)
+        fault_fail(&worker, m, &a);
     else if (m->badge != 0)
         request_serve(&worker, m, &a);
     else
         admin_serve(&worker, m, &a);
     CHECK(worker.serving == 0, worker.serving, 0);
-    if (a.kind == ANSWER_RIDE) { /* the kernel writes it while it replies */
-        CHECK(ct_worker_rides(&worker.ct), m->badge, m->info);
+    if (ct_worker_rides(&worker.ct)) /* the kernel writes it while it replies */
         port_pt_write(0, worker.ct.batch);
-    }
     check_answer(c, m, &a);
 }
 

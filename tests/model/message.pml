@@ -21,19 +21,19 @@
  *   that exists, or in a reply object that exists; none is still WAKING, and the deletion is complete
  */
 #define NOTHING 0
-#define QUIESCE 1       /* after the capability went, look-ups of before are over when the object is finalised */
-#define REUSE_QUIESCE 2 /* and once more before the memory is used again */
-#define ARRIVE 3        /* a thread that is on its way home is waited for */
-#define STATE_AGAIN 4   /* a wait is cancelled only if the thread still waits, looked at under the queue's lock */
-#define WAKING_LOCKED 5 /* who takes a thread off a queue makes it WAKING under the lock */
-#define EXCHANGE 6      /* a caller is taken out of the reply object by exchange */
-#define CANCEL_CAS 7    /* and cancelled by compare-and-swap */
-#define DELIVER_FIRST 8 /* the message is read before the caller stands in the reply object */
-#define ATTACH_FIRST 9  /* fast: the caller stands in the reply object before the receiver is taken off its queue */
-#define ATTACH_CAS 10   /* a caller is put into the reply object by compare-and-swap */
-#define ANSWER_CAS 11   /* fast: the caller that was looked at is taken out by compare-and-swap */
+#define QUIESCE 1        /* after the capability went, look-ups of before are over when the object is finalised */
+#define REUSE_QUIESCE 2  /* and once more before the memory is used again */
+#define ARRIVE 3         /* a thread that is on its way home is waited for */
+#define STATE_AGAIN 4    /* a wait is cancelled only if the thread still waits, looked at under the queue's lock */
+#define WAKING_LOCKED 5  /* who takes a thread off a queue makes it WAKING under the lock */
+#define EXCHANGE 6       /* a caller is taken out of the reply object by exchange */
+#define CANCEL_CAS 7     /* and cancelled by compare-and-swap */
+#define DELIVER_FIRST 8  /* the message is read before the caller stands in the reply object */
+#define ATTACH_FIRST 9   /* fast: the caller stands in the reply object before the receiver is taken off its queue */
+#define ATTACH_CAS 10    /* a caller is put into the reply object by compare-and-swap */
+#define ANSWER_CAS 11    /* fast: the caller that was looked at is taken out by compare-and-swap */
 #define ANSWER_LOCKED 12 /* fast: it is taken out after the endpoint is locked and was looked at */
-#define HOME_HERE 13    /* fast: only a thread at home on this hart gets the hart at once */
+#define HOME_HERE 13     /* fast: only a thread at home on this hart gets the hart at once */
 
 #ifndef BREAK
 #define BREAK NOTHING
@@ -42,7 +42,7 @@
 #define ROUNDS 2
 #endif
 #ifndef TARGETS
-#define TARGETS 15 /* bits: what may be deleted */
+#define TARGETS 15       /* bits: what may be deleted */
 #endif
 #define APART 1
 #define SAME 2
@@ -50,11 +50,11 @@
 #define HOMES APART
 #endif
 
-#define SENDER 1   /* threads, by their home harts */
+#define SENDER 1         /* threads, by their home harts */
 #define RECEIVER 2
 #define ENDPOINT 3
 #define REPLY 4
-#define OTHER 5    /* the thread of hart 2 where HOMES = SAME */
+#define OTHER 5          /* the thread of hart 2 where HOMES = SAME */
 #define NOBODY 0
 
 mtype = { INACTIVE, READY, BLOCKED_SEND, BLOCKED_RECV, BLOCKED_REPLY, WAKING };

@@ -1,5 +1,5 @@
-/* Model: writes that ride, stamps, and frames in limbo (mmserver/corten/ride.h, leaf.h, flush.h): one leaf table of two pages, WORKERS
- * workers with JOBS requests each, policy LAZY. corten.pml has the tables and locks around it.
+/* Model: writes that ride, stamps, and frames in limbo (mmserver/corten/ride.h, leaf.h, flush.h): one leaf table of two
+ * pages, WORKERS workers with JOBS requests each, policy LAZY. corten.pml has the tables and locks around it.
  *
  * A request is any of: a fault, unmapping one page or both, giving rights or taking them away. Each does its writes with the
  * lock held, or leaves them to the kernel, which writes them after the request has ended, or refuses them.
@@ -14,16 +14,16 @@
  * TLBs cache at once all that is valid, and lose it by a flush alone.
  */
 #define NOTHING 0
-#define LAND 1          /* who owns the table waits for the ride before it reads entries */
-#define LAND_ALL 2      /* until the last entry is written, and all of them where rights change */
-#define STAMP_SEEN 3    /* who lands a clear reads the number of its stamp after it has seen the entries clear */
-#define STAMP_OWN 4     /* a worker stamps what its own ride has cleared, too */
-#define NUMBER_SEEN 5   /* frames get their number when the ride that cleared their entries is over */
-#define ASK_STAMP 6     /* who maps asks whether the flush of the stamp is done */
-#define RESTAMP 7       /* without a ride: a flush that started before the entries were written does not count */
-#define LOSE_FLUSH 8    /* rights are taken away with the lock held, and flushed before it is dropped */
-#define EARLY_NUMBER 9  /* a flush for the limbos takes its number like any other: it raises `started` */
-#define DONE_AFTER 10   /* a flush counts as done when it is over */
+#define LAND 1           /* who owns the table waits for the ride before it reads entries */
+#define LAND_ALL 2       /* until the last entry is written, and all of them where rights change */
+#define STAMP_SEEN 3     /* who lands a clear reads the number of its stamp after it has seen the entries clear */
+#define STAMP_OWN 4      /* a worker stamps what its own ride has cleared, too */
+#define NUMBER_SEEN 5    /* frames get their number when the ride that cleared their entries is over */
+#define ASK_STAMP 6      /* who maps asks whether the flush of the stamp is done */
+#define RESTAMP 7        /* without a ride: a flush that started before the entries were written does not count */
+#define LOSE_FLUSH 8     /* rights are taken away with the lock held, and flushed before it is dropped */
+#define EARLY_NUMBER 9   /* a flush for the limbos takes its number like any other: it raises `started` */
+#define DONE_AFTER 10    /* a flush counts as done when it is over */
 #define REFUSED_TELLS 11 /* a rider whose writes are refused takes its mark away */
 
 #ifndef BREAK
@@ -34,6 +34,9 @@
 #endif
 #ifndef JOBS
 #define JOBS 3
+#endif
+#ifndef MENU
+#define MENU 127         /* bits: what a request may be */
 #endif
 #define FRAMES 4
 #define NOBODY 0
@@ -365,13 +368,13 @@ proctype worker(byte id)
            land();
            settled();
            if
-           :: true -> fault(0)
-           :: true -> fault(1)
-           :: true -> unmap(0, 1)
-           :: true -> unmap(0, 0)
-           :: true -> unmap(1, 1)
-           :: true -> gain()
-           :: true -> lose()
+           :: (MENU & 1) -> fault(0)
+           :: (MENU & 2) -> fault(1)
+           :: (MENU & 4) -> unmap(0, 1)
+           :: (MENU & 8) -> unmap(0, 0)
+           :: (MENU & 16) -> unmap(1, 1)
+           :: (MENU & 32) -> gain()
+           :: (MENU & 64) -> lose()
            fi;
            lock = NOBODY;
            if

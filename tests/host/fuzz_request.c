@@ -268,7 +268,7 @@ static void serve(struct client *c, struct tn_msg *m)
     else
         admin_serve(&worker, m, &a);
     CHECK(worker.serving == 0, worker.serving, 0);
-    if (ct_worker_rides(&worker.ct)) /* the kernel writes it while it replies */
+    if (ct_worker_rides(&worker.ct) && worker.ct.batch->runs != 0) /* the kernel writes it while it replies */
         port_pt_write(0, worker.ct.batch);
     check_answer(c, m, &a);
 }

@@ -1,11 +1,18 @@
-/* Model: a message is sent and answered while one of those it concerns is deleted (kernel/ipc.c, endpoint.c, reply.c, tcb.c).
+/* Model: a message is sent and answered while one of those it concerns is deleted (kernel/ipc.c, fastpath.c, endpoint.c, reply.c,
+ * tcb.c).
  *
+ * HOMES = APART, the messages go the slow way:
  *     hart 0   deletes one of: the receiver's thread, the sender's thread, the endpoint, the reply object; then its memory
  *              is used again
  *     hart 1   home of the sender: calls through the endpoint, waits for the answer
  *     hart 2   home of the receiver: receives, answers; ROUNDS times
  *
  * Harts 1 and 2 may also suspend their thread while it waits.
+ *
+ * HOMES = SAME, each message goes the fast way where it can be gone, or the slow one:
+ *     hart 0   as above
+ *     hart 1   home of both
+ *     hart 2   a thread that holds the same capabilities: answers, stands in the reply object itself, sends
  *
  * What is asserted
  *   nobody touches an object whose memory is used again (touch)
@@ -14,14 +21,19 @@
  *   that exists, or in a reply object that exists; none is still WAKING, and the deletion is complete
  */
 #define NOTHING 0
-#define QUIESCE 1       /* after the capability went, look-ups of before are over when the object is finalised */
-#define REUSE_QUIESCE 2 /* and once more before the memory is used again */
-#define ARRIVE 3        /* a thread that is on its way home is waited for */
-#define STATE_AGAIN 4   /* a wait is cancelled only if the thread still waits, looked at under the queue's lock */
-#define WAKING_LOCKED 5 /* who takes a thread off a queue makes it WAKING under the lock */
-#define EXCHANGE 6      /* a caller is taken out of the reply object by exchange */
-#define CANCEL_CAS 7    /* and cancelled by compare-and-swap */
-#define DELIVER_FIRST 8 /* the message is read before the caller stands in the reply object */
+#define QUIESCE 1        /* after the capability went, look-ups of before are over when the object is finalised */
+#define REUSE_QUIESCE 2  /* and once more before the memory is used again */
+#define ARRIVE 3         /* a thread that is on its way home is waited for */
+#define STATE_AGAIN 4    /* a wait is cancelled only if the thread still waits, looked at under the queue's lock */
+#define WAKING_LOCKED 5  /* who takes a thread off a queue makes it WAKING under the lock */
+#define EXCHANGE 6       /* a caller is taken out of the reply object by exchange */
+#define CANCEL_CAS 7     /* and cancelled by compare-and-swap */
+#define DELIVER_FIRST 8  /* the message is read before the caller stands in the reply object */
+#define ATTACH_FIRST 9   /* fast: the caller stands in the reply object before the receiver is taken off its queue */
+#define ATTACH_CAS 10    /* a caller is put into the reply object by compare-and-swap */
+#define ANSWER_CAS 11    /* fast: the caller that was looked at is taken out by compare-and-swap */
+#define ANSWER_LOCKED 12 /* fast: it is taken out after the endpoint is locked and was looked at */
+#define HOME_HERE 13     /* fast: only a thread at home on this hart gets the hart at once */
 
 #ifndef BREAK
 #define BREAK NOTHING
@@ -30,30 +42,36 @@
 #define ROUNDS 2
 #endif
 #ifndef TARGETS
-#define TARGETS 15 /* bits: what may be deleted */
+#define TARGETS 15       /* bits: what may be deleted */
+#endif
+#define APART 1
+#define SAME 2
+#ifndef HOMES
+#define HOMES APART
 #endif
 
-#define SENDER 1   /* threads, by their home harts */
+#define SENDER 1         /* threads, by their home harts */
 #define RECEIVER 2
 #define ENDPOINT 3
 #define REPLY 4
+#define OTHER 5          /* the thread of hart 2 where HOMES = SAME */
 #define NOBODY 0
 
 mtype = { INACTIVE, READY, BLOCKED_SEND, BLOCKED_RECV, BLOCKED_REPLY, WAKING };
 mtype = { EMPTY, SENDERS, RECEIVERS };
 
-mtype state[3];     /* of threads */
+mtype state[6];     /* of threads */
 bool stop[3];
-bool alive[5], capability[5];
+bool alive[6], capability[5];
 bool lock;          /* of the endpoint */
 mtype queue;
 byte first;         /* the thread in the queue: sender and receiver never wait at once */
 byte caller;        /* of the reply object */
-bool parked[3];     /* ghost: the thread stands in a queue or reply object, and nobody has taken it */
+bool parked[6];     /* ghost: the thread stands in a queue or reply object, and nobody has taken it */
 
-/* Boxes of harts 1 and 2: wake-ups of the own thread, a request to stop it, an empty request. */
-bool wake[3], stop_asked[3], nothing_asked[3], stop_arrived;
-bool served_nothing[3], served_stop;
+/* A box for each thread, with its home: wake-ups of the thread, a request to stop it, an empty request. */
+bool wake[6], stop_asked[3], nothing_asked[6], stop_arrived;
+bool served_nothing[6], served_stop;
 byte target;
 
 #define touch(object) assert(alive[object])
@@ -72,14 +90,24 @@ inline attach(thread)
 {
     touch(thread);
     state[thread] = BLOCKED_REPLY;
-    atomic {
-        touch(REPLY);
-        attached = (caller == NOBODY);
-        if
-        :: attached -> caller = thread; parked[thread] = true
-        :: else -> skip
-        fi
-    }
+    if
+    :: BREAK == ATTACH_CAS ->
+           touch(REPLY);
+           attached = (caller == NOBODY);
+           if
+           :: attached -> atomic { caller = thread; parked[thread] = true }
+           :: else -> skip
+           fi
+    :: else ->
+           atomic {
+               touch(REPLY);
+               attached = (caller == NOBODY);
+               if
+               :: attached -> caller = thread; parked[thread] = true
+               :: else -> skip
+               fi
+           }
+    fi
 }
 
 /* [reply_take] */
@@ -202,6 +230,42 @@ inline send_home(thread)
 
 /* ---- hart 1: the sender ---- */
 
+inline call()                                                        /* `found`: the endpoint's look-up */
+{
+    if
+    :: !found -> skip                                                /* an error; the thread goes on */
+    :: else ->
+           take_lock();
+           if
+           :: queue != RECEIVERS ->                                  /* [send_blocks] */
+                  atomic { state[SENDER] = BLOCKED_SEND; queue = SENDERS; first = SENDER; parked[SENDER] = true };
+                  drop_lock()
+           :: else ->                                                /* [send_meets] */
+                  to = first;
+                  touch(to);
+                  if
+                  :: capability[REPLY] -> attach(SENDER)
+                  :: else -> attached = false
+                  fi;
+                  if
+                  :: !attached -> drop_lock(); state[SENDER] = READY
+                  :: else ->
+                         if
+                         :: BREAK != WAKING_LOCKED -> atomic { took(to); unlink(); state[to] = WAKING }; drop_lock()
+                         :: else -> atomic { took(to); unlink() }; drop_lock(); state[to] = WAKING
+                         fi;
+                         touch(to);                                  /* [deliver] */
+                         send_home(to)
+                  fi;
+                  attached = false; to = NOBODY
+           fi
+    fi;
+    found = false
+}
+
+#define CAN_SUSPEND_SENDER                                                                                             \
+    ((state[SENDER] == BLOCKED_SEND || state[SENDER] == BLOCKED_REPLY) && alive[SENDER] && capability[SENDER])
+
 proctype sender()
 {
     mtype was = INACTIVE;
@@ -215,39 +279,8 @@ end:
     :: state[SENDER] == READY && rounds < ROUNDS ->                  /* [call] */
            rounds++;
            found = capability[ENDPOINT];                             /* a look-up: the pointer lives on */
-           if
-           :: !found -> skip                                         /* an error; the thread goes on */
-           :: else ->
-                  take_lock();
-                  if
-                  :: queue != RECEIVERS ->                           /* [send_blocks] */
-                         atomic {
-                             state[SENDER] = BLOCKED_SEND; queue = SENDERS; first = SENDER; parked[SENDER] = true
-                         };
-                         drop_lock()
-                  :: else ->                                         /* [send_meets] */
-                         to = first;
-                         touch(to);
-                         if
-                         :: capability[REPLY] -> attach(SENDER)
-                         :: else -> attached = false
-                         fi;
-                         if
-                         :: !attached -> drop_lock(); state[SENDER] = READY
-                         :: else ->
-                                if
-                                :: BREAK != WAKING_LOCKED -> atomic { took(to); unlink(); state[to] = WAKING }; drop_lock()
-                                :: else -> atomic { took(to); unlink() }; drop_lock(); state[to] = WAKING
-                                fi;
-                                touch(to);                           /* [deliver] */
-                                send_home(to)
-                         fi;
-                         attached = false; to = NOBODY
-                  fi
-           fi;
-           found = false
-    :: may_suspend && (state[SENDER] == BLOCKED_SEND || state[SENDER] == BLOCKED_REPLY) && alive[SENDER] &&
-           capability[SENDER] ->                                     /* [suspend] by another thread of this hart */
+           call()
+    :: may_suspend && CAN_SUSPEND_SENDER ->                          /* [suspend] by another thread of this hart */
            may_suspend = false;
            tcb_stop(SENDER)
     od
@@ -291,6 +324,26 @@ inline receive_from_sender()                                         /* [receive
     from = NOBODY; attached = false
 }
 
+inline receive()
+{
+    if
+    :: !found || (capability[REPLY] && caller != NOBODY) -> skip
+    :: else ->
+           take_lock();
+           if
+           :: queue == SENDERS -> receive_from_sender()
+           :: else ->                                                /* [receive_blocks] */
+                  atomic {
+                      state[RECEIVER] = BLOCKED_RECV; queue = RECEIVERS; first = RECEIVER; parked[RECEIVER] = true
+                  };
+                  drop_lock()
+           fi
+    fi;
+    found = false
+}
+
+#define CAN_SUSPEND_RECEIVER (state[RECEIVER] == BLOCKED_RECV && alive[RECEIVER] && capability[RECEIVER])
+
 proctype receiver()
 {
     mtype was = INACTIVE;
@@ -305,34 +358,23 @@ end:
            rounds++;
            answer();
            found = capability[ENDPOINT];
-           if
-           :: !found || (capability[REPLY] && caller != NOBODY) -> skip
-           :: else ->
-                  take_lock();
-                  if
-                  :: queue == SENDERS -> receive_from_sender()
-                  :: else ->                                         /* [receive_blocks] */
-                         atomic {
-                             state[RECEIVER] = BLOCKED_RECV; queue = RECEIVERS; first = RECEIVER;
-                             parked[RECEIVER] = true
-                         };
-                         drop_lock()
-                  fi
-           fi;
-           found = false
-    :: may_suspend && state[RECEIVER] == BLOCKED_RECV && alive[RECEIVER] && capability[RECEIVER] ->
+           receive()
+    :: may_suspend && CAN_SUSPEND_RECEIVER ->
            may_suspend = false;
            tcb_stop(RECEIVER)
     od
 }
+
+#include "message_fast.pmh"
 
 /* ---- hart 0: the deletion ---- */
 
 inline quiesce()                                                     /* removal.pml has it in detail */
 {
     atomic { nothing_asked[SENDER] = true; nothing_asked[RECEIVER] = true; served_nothing[SENDER] = false;
-             served_nothing[RECEIVER] = false };
-    served_nothing[SENDER] && served_nothing[RECEIVER]
+             served_nothing[RECEIVER] = false; nothing_asked[OTHER] = (HOMES == SAME);
+             served_nothing[OTHER] = (HOMES == APART) };
+    served_nothing[SENDER] && served_nothing[RECEIVER] && served_nothing[OTHER]
 }
 
 inline endpoint_finalise()                                           /* [endpoint_finalise] */
@@ -410,15 +452,20 @@ proctype deleter()
         assert(!(state[who] == BLOCKED_SEND || state[who] == BLOCKED_RECV) || (alive[ENDPOINT] && first == who));
         assert(state[who] != BLOCKED_REPLY || (alive[REPLY] && caller == who))
     }
+    assert(!wake[OTHER] && parked[OTHER] == (state[OTHER] != READY));
+    assert(state[OTHER] == READY || (state[OTHER] == BLOCKED_REPLY && alive[REPLY] && caller == OTHER))
 }
 
 init {
     atomic {
         alive[SENDER] = true; alive[RECEIVER] = true; alive[ENDPOINT] = true; alive[REPLY] = true;
         capability[SENDER] = true; capability[RECEIVER] = true; capability[ENDPOINT] = true; capability[REPLY] = true;
-        state[SENDER] = READY; state[RECEIVER] = READY; state[0] = INACTIVE; queue = EMPTY;
+        alive[OTHER] = true;
+        state[SENDER] = READY; state[RECEIVER] = READY; state[OTHER] = READY; queue = EMPTY;
         run deleter();
-        run sender();
-        run receiver()
+        if
+        :: HOMES == APART -> run sender(); run receiver()
+        :: else -> run both(); run other()
+        fi
     }
 }

@@ -120,6 +120,9 @@ def all_runs():
         Run("corten", f"{adv} WORKERS=2 JOBS=2 FLUSH=NOW", full=True, **big),
         Run("corten", f"{adv} MENU=254 TREES=6", full=True, **big),
         Run("corten", f"{rw} MENU=254 TREES=6", full=True, **big),
+        Run("ride", "WORKERS=2 MENU=111", **big),
+        Run("ride", "WORKERS=2", full=True, **big),
+        Run("ride", "WORKERS=3 JOBS=2 MENU=26", full=True, **big),
         Run("qlock", "LOCKS=1", **big),
         Run("qlock", "LOCKS=2 WORKERS=2"),
         Run("qlock", "LOCKS=1", search="live", **big),
@@ -129,6 +132,7 @@ def all_runs():
         Run("removal", "ROUNDS=2", **big),
         Run("shootdown"),
         Run("message", "ROUNDS=2"),
+        Run("message", "HOMES=SAME ROUNDS=2", **big),
         Run("message", "ROUNDS=3", full=True),
         Run("revocation", "MODE=RETYPE"),
         Run("revocation", "MODE=REVOKE"),
@@ -143,13 +147,17 @@ def all_runs():
     # never stands on a table without a lock on the way to it.
     runs += breaks("corten", f"{adv} WORKERS=2", "ASCENDING", finds=False)
     runs += breaks("corten", f"{rw} WORKERS=2", "WAIT_EPOCH", finds=False)
+    runs += breaks("ride", "WORKERS=2", """LAND LAND_ALL STAMP_OWN NUMBER_SEEN ASK_STAMP RESTAMP LOSE_FLUSH EARLY_NUMBER
+                   DONE_AFTER REFUSED_TELLS""", **big)
+    runs += breaks("ride", "WORKERS=3 JOBS=2 MENU=26", "STAMP_SEEN", **big)
     runs += breaks("qlock", "LOCKS=1", "NEXT_FIRST AWAIT_NEXT WAIT_FIRST UNLOCK_SWAP")
     runs += breaks("rwlock", "", "READ_AGAIN TAKE_MARK UNLOCK_BIT WRITER_ALONE")
     runs += breaks("rwlock", "", "STAND_BACK", search="live")
     runs += breaks("removal", "ROUNDS=1",
                    "SECOND_LOOK ODD QUIESCE TWICE IDLE_EMPTY IDLE_FENCE ASK_FENCE HOLD_NOTHING DONE_LAST")
     runs += breaks("shootdown", "", """SWITCH_FENCE MASK_FENCE SPARE_FENCE WAKE_FENCE SERVE_FIRST BIT_STAYS
-                   FLUSH_WAIT""")
+                   FLUSH_WAIT BURST_FIRST ALONE_FENCE ALONE_MASK ALONE_LOCAL""")
+    runs += breaks("message", "HOMES=SAME ROUNDS=2", "ATTACH_FIRST ATTACH_CAS ANSWER_CAS ANSWER_LOCKED HOME_HERE")
     runs += breaks("message", "ROUNDS=2", """QUIESCE REUSE_QUIESCE ARRIVE STATE_AGAIN WAKING_LOCKED EXCHANGE CANCEL_CAS
                    DELIVER_FIRST""")
     runs += breaks("revocation", "MODE=REVOKE",

@@ -1,13 +1,13 @@
 /* Model: flushing an address space on the harts that may hold its translations (kernel/shootdown.c, vspace.c, ipi.c, sched.c).
  *
- * Hart 0 clears an entry and flushes, with waiting. Hart 1 switches to the space, runs user code in it, leaves it, idles;
+ * Hart 0 clears an entry and flushes, with waiting, on its own if it is alone with the space. Hart 1 switches to the space, runs user code in it, leaves it, idles;
  * ROUNDS times. ASIDs are used: leaving a space flushes nothing.
  *
  * What is asserted
- *   once the flush has returned, user code of the space reaches the page no more (access)
- *   no deadlock
+ *   once the flush has returned, user code of the space reaches the page no more (access), nor can hart 0
+ *   no deadlock: a hart in user code serves its box only when it is interrupted
  *
- * The four full fences that order a store before a later load are rules here: without one, the load is made first.
+ * The full fences that order a store before a later load are rules here: without one, the load is made first.
  */
 #define NOTHING 0
 #define SWITCH_FENCE 1 /* a hart sets its bit in the mask before it walks the tables */
@@ -17,6 +17,10 @@
 #define SERVE_FIRST 5  /* a hart that wakes serves its box before it runs user code */
 #define BIT_STAYS 6    /* the bit stays when the hart leaves the space: its TLB still holds translations */
 #define FLUSH_WAIT 7   /* a hart that is not spared is waited for */
+#define BURST_FIRST 8  /* interrupts that were gathered are sent before anybody is waited for */
+#define ALONE_FENCE 9  /* who looks whether it is alone reads the mask after it has written the entry */
+#define ALONE_MASK 10  /* it is alone only if the mask says so */
+#define ALONE_LOCAL 11 /* and then flushes its own TLB */
 
 #ifndef BREAK
 #define BREAK NOTHING
@@ -26,10 +30,13 @@
 #endif
 
 bool entry = true; /* the page is mapped */
-bool tlb;          /* hart 1 holds a translation made of it */
+bool own = true;   /* hart 0 holds a translation made of it */
+bool tlb;          /* hart 1 does */
 bool marked;       /* bit of hart 1 in the mask of the space */
 bool idle;
 byte posted, done;
+bool interrupted;  /* box: somebody has undertaken to interrupt hart 1 since it last looked */
+bool sent;         /* the interrupt is there */
 bool flushed;      /* ghost: the flush has returned */
 
 #define PENDING (posted != done)
@@ -38,7 +45,7 @@ bool flushed;      /* ghost: the flush has returned */
 inline serve()
 {
     do
-    :: atomic { PENDING -> taken = posted };
+    :: atomic { PENDING -> taken = posted; sent = false; interrupted = false };
        atomic { tlb = entry && tlb; done = taken; taken = 0 }
     :: atomic { !PENDING -> break }
     od
@@ -69,7 +76,7 @@ inline run_user_code()
     do
     :: walk()
     :: atomic { tlb -> assert(!flushed) }
-    :: PENDING -> serve()                                            /* interrupted */
+    :: sent -> sent = false; serve()                                 /* interrupted */
     :: true -> break
     od
 }
@@ -115,32 +122,65 @@ proctype hart()
     od;
 end:
     do
-    :: PENDING -> serve()
+    :: sent -> sent = false; serve()
     od
 }
 
-proctype flusher()
+/* [alone] */
+inline shootdown_alone()
 {
-    bool in_mask, spared;
-    byte ticket;
+    if
+    :: BREAK == ALONE_FENCE -> alone = !marked; entry = false
+    :: BREAK == ALONE_MASK -> entry = false; alone = true
+    :: else -> entry = false; alone = !marked
+    fi;
+    if
+    :: alone && BREAK != ALONE_LOCAL -> own = entry && own
+    :: else -> skip
+    fi
+}
 
-    if                                                               /* [range] */
+/* [range] */
+inline shootdown_range()
+{
+    if
     :: BREAK == MASK_FENCE -> in_mask = marked; entry = false
     :: else -> entry = false; in_mask = marked
     fi;
+    own = entry && own;
     if
     :: in_mask ->
            if                                                        /* [box_close] */
            :: BREAK == SPARE_FENCE -> spared = idle; atomic { posted++; ticket = posted }
            :: else -> atomic { posted++; ticket = posted }; spared = idle
            fi;
+           atomic { interrupt = !spared && !interrupted; interrupted = interrupted || interrupt };
+           if                                                        /* [burst] */
+           :: interrupt && BREAK != BURST_FIRST -> sent = true
+           :: else -> skip
+           fi;
            if
            :: spared || BREAK == FLUSH_WAIT -> skip
            :: else -> done >= ticket                                 /* [wait] */
            fi
     :: else -> skip
+    fi
+}
+
+proctype flusher()
+{
+    bool in_mask, spared, alone, interrupt;
+    byte ticket;
+
+    if
+    :: true -> shootdown_alone()
+    :: true -> skip
     fi;
-    flushed = true
+    if
+    :: !alone -> shootdown_range()
+    :: else -> skip
+    fi;
+    atomic { flushed = true; assert(!own) }
 }
 
 init {

@@ -8,11 +8,12 @@
 #include "spinlock.h"
 #include "tcb.h"
 
-enum endpoint_queue { QUEUE_EMPTY = 0, QUEUE_SENDERS, QUEUE_RECEIVERS };
+/* By sign: that is one instruction to ask. */
+enum endpoint_queue { QUEUE_SENDERS = -1, QUEUE_EMPTY = 0, QUEUE_RECEIVERS = 1 };
 
 struct endpoint {
     struct spinlock lock;
-    uint32_t queue; /* enum endpoint_queue; EMPTY exactly if first is NULL */
+    int32_t queue; /* enum endpoint_queue; EMPTY exactly if first is NULL */
     struct tcb *first, *last;
     uint8_t pad[40];
 };

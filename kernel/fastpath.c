@@ -175,7 +175,7 @@ static inline __attribute__((always_inline)) struct tcb *meet(struct hart *h, st
 {
     if (unlikely(!spin_try_lock(&e->lock, RANK_ENDPOINT)))
         return NULL;
-    if (unlikely(e->queue != QUEUE_RECEIVERS))
+    if (unlikely(e->queue <= QUEUE_EMPTY))
         goto no;
     struct tcb *to = e->first;
     struct reply *r;
@@ -291,7 +291,7 @@ static inline __attribute__((always_inline)) void reply_and_wait(struct hart *h,
         return; /* it is not to run on */
     if (unlikely(!spin_try_lock(&e->lock, RANK_ENDPOINT)))
         return;
-    if (unlikely(e->queue == QUEUE_SENDERS) ||
+    if (unlikely(e->queue < QUEUE_EMPTY) ||
         unlikely(!compare_exchange_acq_rel(&r->caller, to, NULL))) { /* pairs with: attach_reply, meet */
         spin_unlock(&e->lock, RANK_ENDPOINT);
         return;

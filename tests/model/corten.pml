@@ -163,7 +163,7 @@ proctype worker(byte id; byte job)
 {
     byte what, low, high, lowest, level, t, above, x, m, p, gone, ride, jobs;
     short q;
-    bool force;
+    bool force, tried;
 
     do
     :: jobs < JOBS ->

@@ -42,7 +42,7 @@
 #define ROUNDS 2
 #endif
 #ifndef TARGETS
-#define TARGETS 15       /* bits: what may be deleted */
+#define TARGETS 15 /* bits: what may be deleted */
 #endif
 #define APART 1
 #define SAME 2
@@ -50,11 +50,11 @@
 #define HOMES APART
 #endif
 
-#define SENDER 1         /* threads, by their home harts */
+#define SENDER 1   /* threads, by their home harts */
 #define RECEIVER 2
 #define ENDPOINT 3
 #define REPLY 4
-#define OTHER 5          /* the thread of hart 2 where HOMES = SAME */
+#define OTHER 5    /* the thread of hart 2 where HOMES = SAME */
 #define NOBODY 0
 
 mtype = { INACTIVE, READY, BLOCKED_SEND, BLOCKED_RECV, BLOCKED_REPLY, WAKING };

@@ -122,7 +122,6 @@ def all_runs():
         Run("corten", f"{rw} MENU=254 TREES=6", full=True, **big),
         Run("ride", "WORKERS=2 MENU=111", **big),
         Run("ride", "WORKERS=2", full=True, **big),
-        Run("ride", "WORKERS=3 JOBS=2 MENU=26", full=True, **big),
         Run("qlock", "LOCKS=1", **big),
         Run("qlock", "LOCKS=2 WORKERS=2"),
         Run("qlock", "LOCKS=1", search="live", **big),

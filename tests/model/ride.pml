@@ -36,7 +36,7 @@
 #define JOBS 3
 #endif
 #ifndef MENU
-#define MENU 127         /* bits: what a request may be */
+#define MENU 127 /* bits: what a request may be */
 #endif
 #define FRAMES 4
 #define NOBODY 0

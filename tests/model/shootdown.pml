@@ -1,7 +1,7 @@
 /* Model: flushing an address space on the harts that may hold its translations (kernel/shootdown.c, vspace.c, ipi.c, sched.c).
  *
- * Hart 0 clears an entry and flushes, with waiting, on its own if it is alone with the space. Hart 1 switches to the space, runs user code in it, leaves it, idles;
- * ROUNDS times. ASIDs are used: leaving a space flushes nothing.
+ * Hart 0 clears an entry and flushes, with waiting, or on its own where it is alone with the space. Hart 1 switches to the
+ * space, runs user code in it, leaves it, idles; ROUNDS times. ASIDs are used: leaving a space flushes nothing.
  *
  * What is asserted
  *   once the flush has returned, user code of the space reaches the page no more (access), nor can hart 0

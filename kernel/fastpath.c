@@ -159,7 +159,7 @@ static inline __attribute__((always_inline, noreturn)) void switch_to(struct har
     store_relaxed(&to->state, THREAD_READY);
     h->current = to;
     const struct vspace *v = to->vspace;
-    uint64_t satp = load_relaxed(&v->satp); /* a hart that knows the space has acquired it before (vspace_switch) */
+    uint64_t satp = load_relaxed(&v->satp); /* its tables are found through the value itself */
     if (unlikely(h->fp_owner != NULL || (satp != h->satp && !vspace_is_known(h, v))))
         switch_with_more(to, badge, info, m0, m1, m2, m3);
     if (likely(satp != h->satp))

@@ -9,8 +9,8 @@
  *     needs no flush before it becomes valid;
  *     costs the space nothing that others would miss: it is charged to the worker's credit, and where that is used up the
  *     page is left out, so a space never fails at its quota earlier by more than what stands in the credits.
- * Frames are zeroed before the lock is taken. All entries go in one batch, written before the locks are dropped: nothing
- * rides on the reply, since `pending` (table.h) names one entry.
+ * Frames are zeroed before the lock is taken. All entries go in one batch, written before the locks are dropped; it does
+ * not ride on the reply.
  */
 #include <corten/around.h>
 #include <corten/batch.h>

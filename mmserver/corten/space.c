@@ -93,7 +93,8 @@ enum ct_status ct_space_destroy(struct ct_worker *w, struct ct_space *s)
     ct_cursor_commit(&c);
     if (more)
         return CT_MORE;
-    ct_space_flush(w, s, CT_FLUSH_DESTROY); /* after this, nothing in any worker's limbo waits for this space */
+    /* Frames of a clear that rode and is not numbered yet may still ask the space for its numbers: its storage stays. */
+    ct_space_flush(w, s, CT_FLUSH_DESTROY);
     return CT_OK;
 }
 

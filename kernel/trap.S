@@ -5,7 +5,7 @@
  */
 #include "asm_offsets.h"
 
-/* The registers of a thread in groups, `op` (sd or ld) to or from struct regs at `base`, which starts with the pc. */
+/* The registers of a thread in groups: op (sd or ld) to or from tcb.x, at base; register xN at N*8, the pc at 0. */
         .macro  message op, base
         \op     a0, 10*8(\base)
         \op     a1, 11*8(\base)

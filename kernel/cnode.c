@@ -27,6 +27,13 @@ static status_t source_lookup(struct tcb *t, tn_cptr_t cptr, struct slot **out)
     return TN_OK;
 }
 
+/* Argument 1, a capability for the slot `dest`, which must be empty. */
+static status_t source_for(struct tcb *t, const struct slot *dest, struct slot **out)
+{
+    status_t status = source_lookup(t, arg(t, 1), out);
+    return status == TN_OK && dest->w0 != 0 ? TN_DELETE_FIRST : status;
+}
+
 /* Whether a copy can be made at all. An Untyped is cut, not shared; a parent could not tell copies from children. */
 static bool is_copyable(struct cap c)
 {
@@ -36,11 +43,9 @@ static bool is_copyable(struct cap c)
 static status_t cnode_copy(struct tcb *t, struct slot *dest, bool mint)
 {
     struct slot *source;
-    status_t status = source_lookup(t, arg(t, 1), &source);
+    status_t status = source_for(t, dest, &source);
     if (status != TN_OK)
         return status;
-    if (dest->w0 != 0)
-        return TN_DELETE_FIRST;
     struct cap c = {source->w0, source->w1};
     if (!is_copyable(c))
         return TN_ILLEGAL_OPERATION;
@@ -62,11 +67,9 @@ static status_t cnode_copy(struct tcb *t, struct slot *dest, bool mint)
 static status_t cnode_move(struct tcb *t, struct slot *dest)
 {
     struct slot *source;
-    status_t status = source_lookup(t, arg(t, 1), &source);
+    status_t status = source_for(t, dest, &source);
     if (status != TN_OK)
         return status;
-    if (dest->w0 != 0)
-        return TN_DELETE_FIRST;
     cdt_move(dest, source);
     return TN_OK;
 }

@@ -43,6 +43,18 @@
         \op     t6, 31*8(\base)
         .endm
 
+        .macro  resume_low                      /* t6 = the thread to run: pc, and registers below a0 but s0, s1, gp */
+        ld      t0, 0*8(t6)
+        csrw    sscratch, t6
+        csrw    sepc, t0
+        ld      ra, 1*8(t6)
+        ld      sp, 2*8(t6)
+        ld      tp, 4*8(t6)
+        ld      t0, 5*8(t6)
+        ld      t1, 6*8(t6)
+        ld      t2, 7*8(t6)
+        .endm
+
         .section .text
         .balign 64
         .global trap_entry
@@ -133,15 +145,7 @@ trap_return:
         /* t6 = the thread to run, a0..a5 = its message: hop 5 for the worker. */
         .global trap_return_message
 trap_return_message:
-        ld      t0, 0*8(t6)
-        csrw    sscratch, t6
-        csrw    sepc, t0
-        ld      ra, 1*8(t6)
-        ld      sp, 2*8(t6)
-        ld      tp, 4*8(t6)
-        ld      t0, 5*8(t6)
-        ld      t1, 6*8(t6)
-        ld      t2, 7*8(t6)
+        resume_low
         callee_saved ld, t6
         call_arguments ld, t6
         upper_temporaries ld, t6
@@ -156,15 +160,7 @@ sys_hart:
         /* t6 = the thread that called, which runs on: s0..s11 and gp are still its own. t0..t6 hold nothing of the kernel's. */
         .global trap_return_same
 trap_return_same:
-        ld      t0, 0*8(t6)
-        csrw    sscratch, t6
-        csrw    sepc, t0
-        ld      ra, 1*8(t6)
-        ld      sp, 2*8(t6)
-        ld      tp, 4*8(t6)
-        ld      t0, 5*8(t6)
-        ld      t1, 6*8(t6)
-        ld      t2, 7*8(t6)
+        resume_low
         message ld, t6
         call_arguments ld, t6
         upper_temporaries ld, t6

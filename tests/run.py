@@ -4,12 +4,14 @@
 """
 
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
@@ -59,13 +61,18 @@ COVERAGE_HARTS_MAX = {"release": 4, "debug": 1}
 
 
 class Tally:
-    """Counts, and prints one line for each run; the details only of what failed."""
+    """Counts, and prints one line for each run; the details only of what failed. Several threads may add."""
 
     def __init__(self):
+        self.lock = threading.Lock()
         self.passed = self.failed = self.skipped = 0
 
     def add(self, title, seconds, passed, failures, skipped=0, missing=0, details=(), repeat=None):
         """`failures` has a line for each failed test, `missing` counts those that were not reached."""
+        with self.lock:
+            self._add(title, seconds, passed, failures, skipped, missing, details, repeat)
+
+    def _add(self, title, seconds, passed, failures, skipped, missing, details, repeat):
         failed = len(failures) + missing
         self.passed += passed
         self.failed += failed
@@ -101,19 +108,26 @@ def run_program(command, limit_s, **environment):
     return status, output.splitlines(), time.monotonic() - start
 
 
+def at_once(jobs):
+    """Runs jobs that are busy with one processor each, as many at once as there are processors (at most 4: memory)."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
+        for done in [pool.submit(*job) for job in jobs]:
+            done.result()
+
+
 def host_part(tally, options):
+    sources = [os.path.basename(path)[:-2] for path in sorted(glob.glob("tests/host/test_*.c"))]
+    at_once([(host_test, tally, options, name, variant) for name in sources if options.filter in name
+             for variant in ("plain", "address", "thread")])
+
+
+def host_test(tally, options, name, variant):
     sanitizers = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1",
                   "TSAN_OPTIONS": "halt_on_error=1 second_deadlock_stack=1"}
-    sources = [os.path.basename(path)[:-2] for path in sorted(glob.glob("tests/host/test_*.c"))]
-    for name in sources:
-        if options.filter not in name:
-            continue
-        for variant in ("plain", "address", "thread"):
-            program = f"build/host/{variant}/{name}"
-            status, lines, seconds = run_program([program], HOST_LIMIT_S, CMOCKA_MESSAGE_OUTPUT="TAP",
-                                                 TENON_SEED=options.seed, **sanitizers)
-            tally.add_report(f"host: {name} ({variant})", seconds, tap.read(lines, groups=True), status, details=lines,
-                             repeat=f"TENON_SEED={options.seed} {program}")
+    program = f"build/host/{variant}/{name}"
+    status, lines, seconds = run_program([program], HOST_LIMIT_S, CMOCKA_MESSAGE_OUTPUT="TAP", TENON_SEED=options.seed, **sanitizers)
+    tally.add_report(f"host: {name} ({variant})", seconds, tap.read(lines, groups=True), status, details=lines,
+                     repeat=f"TENON_SEED={options.seed} {program}")
 
 
 def fuzz_command(program, name, options, corpus):
@@ -125,18 +139,19 @@ def fuzz_command(program, name, options, corpus):
 
 
 def fuzz_part(tally, options):
-    for source in sorted(glob.glob("tests/host/fuzz_*.c")):
-        name = os.path.basename(source)[:-2]
-        if options.filter not in name:
-            continue
-        command = fuzz_command(f"build/host/fuzz/{name}", name, options, f"build/fuzz/{name}")
-        status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
-        runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "0")
-        failures = [] if status == 0 and int(runs) > 0 else [f"libFuzzer ended with status {status} after {runs} runs"]
-        tally.add(f"fuzz: {name}, {runs} inputs", seconds, 0 if failures else 1, failures, details=lines[-40:],
-                  repeat=" ".join(command))
-        if os.path.exists(source[:-2] + ".sed"):
-            find_fault(tally, options, name)
+    names = [os.path.basename(source)[:-2] for source in sorted(glob.glob("tests/host/fuzz_*.c"))]
+    names = [name for name in names if options.filter in name]
+    at_once([(find_nothing, tally, options, name) for name in names] +
+            [(find_fault, tally, options, name) for name in names if os.path.exists(f"tests/host/{name}.sed")])
+
+
+def find_nothing(tally, options, name):
+    command = fuzz_command(f"build/host/fuzz/{name}", name, options, f"build/fuzz/{name}")
+    status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
+    runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "0")
+    failures = [] if status == 0 and int(runs) > 0 else [f"libFuzzer ended with status {status} after {runs} runs"]
+    tally.add(f"fuzz: {name}, {runs} inputs", seconds, 0 if failures else 1, failures, details=lines[-40:],
+              repeat=" ".join(command))
 
 
 def find_fault(tally, options, name):

@@ -264,19 +264,47 @@ PANICS = [("assert", [r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"la
           ("trap", [r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"])]
 
 
+# Invariants that the debug build breaks once on purpose (boot argument break=NAME), and what the check of each says.
+TABLE = r"table [0-9a-f]+ level %d entry 255 is 0x"
+CAPABILITY = r"capability [0-9a-f]+ [0-9a-f]+ in slot [0-9a-f]+, kind \d: "
+BREAKAGES = {
+    "table-writable": TABLE % 0, "object-readable": TABLE % 0, "untyped-readable": TABLE % 0, "kernel-readable": TABLE % 0,
+    "large-leaf": TABLE % 1, "global-leaf": TABLE % 0, "reserved-bit": TABLE % 0, "write-only-leaf": TABLE % 0,
+    "invalid-entry": TABLE % 0, "link-to-itself": TABLE % 1, "link-to-frame": TABLE % 1,
+    "kernel-half": r"table [0-9a-f]+ is a root with another kernel's half",
+    "lock-kept": r"h->locks_held == 0", "lock-order": r"lock order: rank 2 wanted, held are 0x10",
+    "thread-waits": r"h->current->state == THREAD_READY",
+    "frame-too-large": CAPABILITY + "its memory is of another type", "table-level": CAPABILITY + "its memory is of another type",
+    "type-changed": CAPABILITY + "its memory is (of another type|not above the next one's)",
+    "no-such-type": CAPABILITY + "there is no such type", "frame-rights": CAPABILITY + "its rights are more than there are",
+    "overlap": CAPABILITY + "its memory is not above the next one's",
+    "neighbour": CAPABILITY + "it does not stand in the derivation list",
+}
+
+
+def panic_test(tally, options, name, harts, bootargs, wanted):
+    """A debug kernel that panics: every pattern of `wanted` is in some line."""
+    system = machine.System(f"panic-{name}", options.debug, harts=harts, init="ktest", limit_s=120,
+                            bootargs=f"init=ktest seed={options.seed} {bootargs}")
+    result = machine.run(system, lambda line: None)
+    failures = [f"no line matches: {pattern}" for pattern in wanted
+                if not any(re.search(pattern, line) for line in result.lines)]
+    if result.status in (0, machine.HANG):
+        failures.append(f"ended with status {result.status}")
+    tally.add(f"panics: {name}", result.seconds, 0 if failures else 1, failures, details=result.lines[-60:],
+              repeat=f"make panic-test TEST=panic-{name}")
+
+
 def panics_part(tally, options):
-    for cause, wanted in PANICS:
-        if options.filter not in f"panic-{cause}":
-            continue
-        system = machine.System(f"panic-{cause}", options.debug, harts=2, init="ktest", limit_s=120,
-                                bootargs=f"init=ktest test=smp seed={options.seed} panic-test={cause}")
-        result = machine.run(system, lambda line: None)
-        failures = [f"no line matches: {pattern}" for pattern in PANIC_LINES + wanted
-                    if not any(re.search(pattern, line) for line in result.lines)]
-        if result.status in (0, machine.HANG):
-            failures.append(f"ended with status {result.status}")
-        tally.add(f"panics: {cause}", result.seconds, 0 if failures else 1, failures, details=result.lines[-60:],
-                  repeat=f"make panic-test TEST=panic-{cause}")
+    jobs = [(panic_test, tally, options, cause, 2, f"test=smp panic-test={cause}", PANIC_LINES + wanted)
+            for cause, wanted in PANICS if options.filter in f"panic-{cause}"]
+    with open("kernel/breakage.c", encoding="utf-8") as f:
+        names = re.findall(r'\{"([a-z-]+)",', f.read())
+    if names != list(BREAKAGES):
+        tally.add("panics: list of invariants", 0, 0, ["kernel/breakage.c and BREAKAGES in run.py do not agree"])
+    jobs += [(panic_test, tally, options, name, 1, f"mmu=sv39 test=untyped break={name}", [r"PANIC on hart 0 .*" + pattern])
+             for name, pattern in BREAKAGES.items() if options.filter in f"panic-{name}"]
+    at_once(jobs)
 
 
 def soak_part(tally, options):

@@ -10,6 +10,7 @@
 #include "cdt.h"
 #include "console.h"
 #include "hart.h"
+#include "invariants.h"
 #include "memory.h"
 #include "platform.h"
 #include "pt.h"
@@ -86,15 +87,18 @@ static void map(uint64_t va, const void *memory, uint64_t bytes, uint64_t rights
 {
     paddr_t page = virt_to_phys(memory);
     for (uint64_t done = 0; done < bytes; done += TN_PAGE_BYTES) {
-        pte_t *table = root;
+        pte_t *table = root, leaf = pt_leaf((paddr_t){page.v + done}, rights, 0);
         vaddr_t at = {va + done};
         for (uint32_t level = mmu_levels - 1; level > 0; level--) {
             pte_t *entry = &table[pt_index(at, level)];
-            if (!(*entry & TN_PTE_V))
+            if (!(*entry & TN_PTE_V)) {
                 *entry = pt_link(virt_to_phys(table_new(level - 1)));
+                invariants_entry(entry, 0, *entry);
+            }
             table = phys_to_virt((paddr_t){tn_pte_paddr(*entry)});
         }
-        table[pt_index(at, 0)] = pt_leaf((paddr_t){page.v + done}, rights, 0);
+        table[pt_index(at, 0)] = leaf;
+        invariants_entry(&table[pt_index(at, 0)], 0, leaf);
     }
 }
 

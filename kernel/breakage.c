@@ -101,6 +101,20 @@ static void kernel_half(void)
     root[TN_PT_ENTRIES - 1] ^= 1ull << TN_PTE_SOFT_SHIFT;
 }
 
+/* A page gets another type while an entry leads to it. */
+static void mapped_page(void)
+{
+    for (uint64_t i = 0; i < PAGES_MAX; i++) {
+        const pte_t *table = phys_to_virt(memory_page(i));
+        for (uint32_t k = 0; memory_type(memory_page(i)) == PAGE_TABLE && k < TN_PT_ENTRIES; k++)
+            if (memory_type((paddr_t){tn_pte_paddr(table[k])}) == PAGE_FRAME) {
+                memory_set_type((paddr_t){tn_pte_paddr(table[k])}, TN_PAGE_BYTES, PAGE_OBJECT);
+                return;
+            }
+    }
+    panic("break: nothing is mapped");
+}
+
 static void lock_kept(void)
 {
     lockdep_acquire(RANK_TIMER);
@@ -156,6 +170,16 @@ static void frame_rights(void)
 {
     slot_of(TN_FRAME)->w0 |= TN_RIGHTS_ALL;
 }
+/* A page gets another type while a capability names it. */
+static void named_page(void)
+{
+    for (struct slot *s = list_first(); s; s = slot_from_ref(s->next))
+        if (cap_type((struct cap){s->w0, 0}) == TN_ENDPOINT || cap_type((struct cap){s->w0, 0}) == TN_NOTIFICATION) {
+            memory_set_type(cap_paddr((struct cap){s->w0 & -TN_PAGE_BYTES, 0}), TN_PAGE_BYTES, PAGE_FRAME);
+            return;
+        }
+    panic("break: no such object");
+}
 /* An Untyped gets twice its size, and so reaches into what was cut out beside it, which stands before it in the list. */
 static void overlap(void)
 {
@@ -190,6 +214,7 @@ static const struct {
     {"link-to-itself", link_to_itself},
     {"link-to-frame", link_to_frame},
     {"kernel-half", kernel_half},
+    {"mapped-page", mapped_page},
     {"lock-kept", lock_kept},
     {"lock-order", lock_order},
     {"thread-waits", thread_waits},
@@ -198,6 +223,7 @@ static const struct {
     {"type-changed", cap_type_changed},
     {"no-such-type", no_such_type},
     {"frame-rights", frame_rights},
+    {"named-page", named_page},
     {"overlap", overlap},
     {"neighbour", neighbour},
 };

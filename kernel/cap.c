@@ -5,10 +5,12 @@
  * before it got a capability.
  */
 #include "cap.h"
+#include "invariants.h"
 
 void slot_write(struct slot *s, struct cap c)
 {
     uint32_t seq = s->seq;
+    invariants_slot(s, c);
     store_relaxed(&s->seq, seq + 1);
     fence_w(); /* pairs with: slot_read */
     store_relaxed(&s->w0, c.w0);

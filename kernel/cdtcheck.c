@@ -16,9 +16,9 @@ static const struct slot *next_slot; /* NULL: begin again */
 static struct cap
     outermost; /* the last capability that lay in none before it: all that follows lies in it, up to the next */
 
-static __attribute__((noreturn)) void wrong(const struct slot *s, const char *what)
+static __attribute__((noreturn)) void wrong(const struct slot *s, struct cap c, const char *what)
 {
-    panic("capability %lx %lx in slot %p, kind %u: %s", s->w0, s->w1, (const void *)s, s->kind, what);
+    panic("capability %lx %lx in slot %p, kind %u: %s", c.w0, c.w1, (const void *)s, s->kind, what);
 }
 
 /* Bytes of memory that the capability stands for; 0: none. */
@@ -87,7 +87,7 @@ static void check_memory(const struct slot *s, struct cap c, uint64_t bytes)
     for (uint64_t i = 0; i < (all ? pages : 3); i++) {
         uint64_t page = all ? i : i == 0 ? 0 : i == 1 ? pages - 1 : turn++ % pages;
         if (!type_agrees(c, pfn_to_phys((pfn_t){first + page})))
-            wrong(s, "its memory is of another type");
+            wrong(s, c, "its memory is of another type");
     }
 }
 
@@ -106,24 +106,31 @@ static void check_order(const struct slot *s, struct cap c, struct cap n)
     if (cap_type(c) == TN_UNTYPED && s->kind == SLOT_ORIGINAL && lies_in(n, c))
         return;
     if ((uint64_t)cap_object(n) + cap_bytes(n) > (uint64_t)cap_object(c))
-        wrong(s, "its memory is not above the next one's");
+        wrong(s, c, "its memory is not above the next one's");
+}
+
+void cdtcheck_cap(const struct slot *s, struct cap c)
+{
+    uint64_t bytes = cap_bytes(c);
+    if (c.w0 == 0)
+        return;
+    if (bytes == 0 && cap_type(c) != TN_IRQ_CONTROL && (cap_type(c) != TN_IRQ_HANDLER || c.w1 > PLATFORM_IRQS_MAX))
+        wrong(s, c, "there is no such type");
+    if (cap_type(c) != TN_UNTYPED && cap_rights(c) & ~rights_of_type(cap_type(c)))
+        wrong(s, c, "its rights are more than there are");
+    if (bytes != 0)
+        check_memory(s, c, bytes);
 }
 
 static void check_slot(const struct slot *s)
 {
     struct cap c = {s->w0, s->w1};
-    uint64_t bytes = cap_bytes(c);
     if (c.w0 == 0 || s->seq % 2 != 0 || s->prev == 0 || slot_from_ref(slot_from_ref(s->prev)->next) != s)
-        wrong(s, "it does not stand in the derivation list");
+        wrong(s, c, "it does not stand in the derivation list");
     if (memory_type(virt_to_phys(s)) != PAGE_OBJECT)
-        wrong(s, "its slot is in memory of another type");
-    if (bytes == 0 && cap_type(c) != TN_IRQ_CONTROL && (cap_type(c) != TN_IRQ_HANDLER || c.w1 > PLATFORM_IRQS_MAX))
-        wrong(s, "there is no such type");
-    if (cap_type(c) != TN_UNTYPED && cap_rights(c) & ~rights_of_type(cap_type(c)))
-        wrong(s, "its rights are more than there are");
-    if (bytes != 0)
-        check_memory(s, c, bytes);
-    if (bytes != 0 && !lies_in(c, outermost))
+        wrong(s, c, "its slot is in memory of another type");
+    cdtcheck_cap(s, c);
+    if (cap_bytes(c) != 0 && !lies_in(c, outermost))
         outermost = c;
     const struct slot *next = slot_from_ref(s->next);
     struct cap n = next ? (struct cap){next->w0, next->w1} : CAP_NULL;

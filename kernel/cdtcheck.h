@@ -15,6 +15,8 @@
 #include "cap.h"
 
 #if TENON_DEBUG
+/* A capability that slot `s` holds, or is about to hold: type, rights, and the memory that it names. */
+void cdtcheck_cap(const struct slot *s, struct cap c);
 /* `list`: the empty slot that the list begins with. */
 void cdtcheck_some(const struct slot *list);
 /* The capability leaves slot `s`; the list goes on at `instead`. */

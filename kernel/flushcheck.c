@@ -11,6 +11,7 @@
 #include "bootmem.h"
 #include "flushlog.h"
 #include "flushsite.h"
+#include "invariants.h"
 #include "memory.h"
 #include "panic.h"
 #include "platform.h"
@@ -343,6 +344,7 @@ void flushcheck_reply(const struct tcb *caller)
 
 void flushcheck_entry(const pte_t *entry, pte_t old, pte_t value, bool wanted)
 {
+    invariants_entry(entry, old, value);
     uint64_t when = flushlog_tick();
     bool old_leaf = tn_pte_is_leaf(old), new_leaf = tn_pte_is_leaf(value);
     bool same_page = ((old ^ value) & TN_PTE_PPN_MASK) == 0;

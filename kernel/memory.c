@@ -9,6 +9,7 @@
 #include "flushcheck.h"
 #include "flushsite.h"
 #include "hart.h"
+#include "invariants.h"
 #include "ipi.h"
 #include "panictest.h"
 #include "platform.h"
@@ -37,6 +38,7 @@ void memory_init(void)
     ram_pages = phys_to_pfn((paddr_t){high}).v - ram_base.v;
     types = bootmem_alloc(ram_pages, CACHE_LINE); /* zero: PAGE_NONE */
     flushcheck_init(pfn_to_phys(ram_base), ram_pages);
+    invariants_init(pfn_to_phys(ram_base), ram_pages);
     if (TENON_DEBUG)
         panictest_init();
 }
@@ -64,9 +66,24 @@ paddr_t memory_page(uint64_t n)
     return pfn_to_phys((pfn_t){ram_base.v + n % ram_pages});
 }
 
+uint64_t memory_next_table(uint64_t n, uint64_t end)
+{
+    const uint64_t table_bits = 0x0101010101010101ull * PAGE_TABLE;
+    for (uint64_t at = n % ram_pages; n < end; at = at + 1 == ram_pages ? 0 : at + 1, n++) {
+        while (at % 8 == 0 && at + 8 < ram_pages && n + 8 <= end && !(*(const uint64_t *)&types[at] & table_bits)) {
+            at += 8;
+            n += 8;
+        }
+        if (n < end && types[at] >= PAGE_TABLE)
+            return n;
+    }
+    return end;
+}
+
 void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type)
 {
     uint64_t first = phys_to_pfn(base).v, last = phys_to_pfn((paddr_t){base.v + bytes - 1}).v;
+    invariants_retype(base, bytes, type);
     flushcheck_retyped(pfn_to_phys(phys_to_pfn(base)), (last - first + 1) << TN_PAGE_BITS);
     memset(&types[first - ram_base.v], type, last - first + 1);
 }

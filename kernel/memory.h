@@ -23,6 +23,8 @@ enum page_type memory_type(paddr_t p); /* PAGE_NONE outside RAM */
 bool memory_is_ram(paddr_t p);         /* the kernel's and the firmware's too */
 /* The n-th page of RAM, counted from its beginning again and again. */
 paddr_t memory_page(uint64_t n);
+/* The first n from `n` to `end` at which that page is a table; `end`: none is. */
+uint64_t memory_next_table(uint64_t n, uint64_t end);
 void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type);
 
 /* Zeroes 4 KiB, with Zicboz where the machine has it. */

@@ -272,11 +272,13 @@ BREAKAGES = {
     "large-leaf": TABLE % 1, "global-leaf": TABLE % 0, "reserved-bit": TABLE % 0, "write-only-leaf": TABLE % 0,
     "invalid-entry": TABLE % 0, "link-to-itself": TABLE % 1, "link-to-frame": TABLE % 1,
     "kernel-half": r"table [0-9a-f]+ is a root with another kernel's half",
+    "mapped-page": r"page 0x[0-9a-f]+ of type 3 becomes 2, but [1-9]\d* entries and 0 capabilities",
     "lock-kept": r"h->locks_held == 0", "lock-order": r"lock order: rank 2 wanted, held are 0x10",
     "thread-waits": r"h->current->state == THREAD_READY",
     "frame-too-large": CAPABILITY + "its memory is of another type", "table-level": CAPABILITY + "its memory is of another type",
     "type-changed": CAPABILITY + "its memory is (of another type|not above the next one's)",
     "no-such-type": CAPABILITY + "there is no such type", "frame-rights": CAPABILITY + "its rights are more than there are",
+    "named-page": r"page 0x[0-9a-f]+ of type 2 becomes 3, but 0 entries and [1-9]\d* capabilities",
     "overlap": CAPABILITY + "its memory is not above the next one's",
     "neighbour": CAPABILITY + "it does not stand in the derivation list",
 }

@@ -11,11 +11,12 @@ static int set(tn_cptr_t cap, uint64_t when)
     return INV(cap, TN_NTFN_DEADLINE, when);
 }
 
-/* Sets a deadline through `a`, and while it has not come yet another one, which takes its place, through `b`. A busy host may
- * keep the machine from running in between: then again, with more time. */
 struct pair {
     uint64_t first, later;
 };
+
+/* Sets a deadline through `a`, and while it has not come yet another one, which takes its place, through `b`. A busy host may
+ * keep the machine from running in between: then again, with more time. */
 static struct pair set_again(tn_cptr_t a, tn_cptr_t b, uint64_t ms, uint64_t later_ms)
 {
     for (unsigned grace = 1; grace <= 64; grace *= 2) {

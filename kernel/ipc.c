@@ -93,7 +93,7 @@ static inline void message_give(struct tcb *from, struct tcb *to, uint64_t badge
 /* The object that a receiver named for its next caller; NULL if there is none. */
 static inline struct reply *reply_for(const struct tcb *receiver)
 {
-    struct cap c = cspace_lookup(load_acquire(&receiver->root), receiver->x[REG_A6]); /* pairs with: tcb_slot_set */
+    struct cap c = cspace_lookup(receiver->root, load_relaxed(&receiver->x[REG_A6]));
     return likely(cap_type(c) == TN_REPLY) ? cap_object(c) : NULL;
 }
 

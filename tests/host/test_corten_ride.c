@@ -152,6 +152,26 @@ static void an_earlier_flush_does_not_count(void **state)
     }
 }
 
+/* More is asked of the worker before it has replied: what would have ridden is written first. */
+static void what_rides_is_written_before_more(void **state)
+{
+    (void)state;
+    struct ct_worker *w = port_worker(0);
+    prepare(TN_READ);
+    for (unsigned flags = 0; flags <= CT_NO_REPLACE; flags += CT_NO_REPLACE) {
+        uint64_t writes = port_writes, page = BASE + (flags != 0) * KIB4;
+        vaddr_t out;
+        ct_worker_begin(w);
+        assert_int_equal(ct_protect(w, space, (vaddr_t){page}, KIB4, RW, CT_RIDE), CT_OK);
+        assert_true(ct_worker_rides(w) && port_writes == writes);
+        assert_int_equal(ct_map(w, space, (vaddr_t){BASE + 100 * KIB4}, KIB4, ct_anon(RW), flags, &out), CT_OK);
+        assert_true(!ct_worker_rides(w) && port_writes == writes + 1);
+        assert_int_equal(ct_unmap(w, space, out, KIB4, 0), CT_OK);
+        ct_worker_end(w);
+    }
+    expect(BASE, BASE + 2 * KIB4, CT_MAPPED, RW);
+}
+
 /* What a ride has made is taken back, as a revocation of the server's frames does, before anybody looks: who comes to the table
  * does not wait for it for ever, whether the rider has begun another request or waits for one. */
 static void taken_back_after_a_ride(void **state)
@@ -234,6 +254,7 @@ int main(void)
         cmocka_unit_test(growing_rights_ride),
         cmocka_unit_test(what_is_refused_has_not_happened),
         cmocka_unit_test(an_earlier_flush_does_not_count),
+        cmocka_unit_test(what_rides_is_written_before_more),
         cmocka_unit_test(taken_back_after_a_ride),
         cmocka_unit_test(nobody_passes_a_riding_write),
     };

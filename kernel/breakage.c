@@ -98,7 +98,7 @@ static void link_to_frame(void)
 static void kernel_half(void)
 {
     pte_t *root = phys_to_virt(page_of(PAGE_TABLE + mmu_levels - 1));
-    root[TN_PT_ENTRIES - 1] ^= 1ull << TN_PTE_SOFT_SHIFT;
+    root[ROOT_LAST] ^= 2 * ROOT_TAKEN; /* the other software bit */
 }
 
 /* A page gets another type while an entry leads to it. */

@@ -6,6 +6,7 @@
 #include "gate.h"
 #include "irq.h"
 #include "memory.h"
+#include "mmu.h"
 #include "platform.h"
 #include "syscall.h"
 #include "untyped.h"
@@ -90,7 +91,10 @@ static status_t cnode_revoke(struct tcb *t, struct slot *s)
     if (status != TN_OK || s->kind != SLOT_ORIGINAL || (cap_type(c) != TN_FRAME && cap_type(c) != TN_PAGETABLE))
         return status;
     uint64_t bytes = cap_type(c) == TN_FRAME ? 1ull << cap_frame_bits(c) : TN_PAGE_BYTES;
-    return memory_unmap(t, c.w0, s->seq, cap_paddr(c), bytes);
+    status = memory_unmap(t, c.w0, (uint64_t)slot_ref(s) << 32 | s->seq, cap_paddr(c), bytes);
+    if (status == TN_OK && cap_type(c) == TN_PAGETABLE && c.w1 == mmu_levels - 1)
+        vspace_root_free(cap_paddr(c));
+    return status;
 }
 
 static status_t cnode_invoke(struct tcb *t, struct cap node, uint64_t label)

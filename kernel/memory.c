@@ -161,6 +161,8 @@ status_t memory_unmap(struct tcb *t, uint64_t w0, uint64_t version, paddr_t base
 {
     if (t->scan_w0 != w0 || t->scan_version != version) {
         quiesce();
+        if (hart_self()->current != t)
+            return STATUS_RESTART; /* stopped while it waited: resumed, it begins */
         t->scan_w0 = w0;
         t->scan_version = version;
         t->scan_next = 0;

@@ -25,7 +25,7 @@ void trap_init_hart(void)
 {
     csr_write(stvec, trap_entry);
     csr_write(sscratch, 0);
-    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS_MASK | SSTATUS_VS_MASK | SSTATUS_SUM);
+    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS_MASK | SSTATUS_VS_MASK | SSTATUS_SUM | SSTATUS_MXR);
     csr_write(scounteren, 7); /* cycle, time, instret for user mode */
     if (platform.has_zicboz)
         csr_set(0x10a, 1ull << 7); /* senvcfg.CBZE: cbo.zero for user mode */

@@ -126,10 +126,13 @@ static status_t untyped_reset(struct tcb *t, struct slot *untyped)
     } else {
         quiesce(); /* a timer or an interrupt may just be signalling a notification that was finalised */
     }
-    if (untyped_bits(c) < TN_PAGE_BITS)
+    if (c.w1 & UNTYPED_DEVICE) {
+        /* neither typed nor zeroed: a store to a register may do anything, and fault */
+    } else if (untyped_bits(c) < TN_PAGE_BITS) {
         memset(cap_object(c), 0, bytes); /* part of a page whose rest belongs to others */
-    else if (!(c.w1 & UNTYPED_DEVICE))
+    } else {
         memory_set_type(base, bytes, PAGE_UNTYPED);
+    }
     untyped_update(untyped, 0, 0);
     return TN_OK;
 }

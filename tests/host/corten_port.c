@@ -436,7 +436,7 @@ void port_pt_write(unsigned worker, struct tn_pt_batch *batch)
         for (unsigned k = 0; k < run->count; k++)
             write_entry(run, batches[worker], k);
     }
-    batch->runs = 0;
+    __atomic_store_n(&batch->runs, 0, __ATOMIC_RELEASE); /* others may be looking: ride.c, ride_is_over */
     __atomic_fetch_add(&port_writes, 1, __ATOMIC_RELAXED);
 }
 

@@ -117,6 +117,8 @@ static void remove_cap(struct spec *s, uint32_t slot)
     struct spec_object *o = &s->object[was.object];
     if (--o->caps != 0)
         return;
+    if (o->type == TN_VSPACE && s->slot[o->slots].object)
+        s->object[s->slot[o->slots].object].is_root = false;
     for (uint32_t i = 0; i < o->slot_count; i++) {
         remove_cap(s, o->slots + i);
         s->slot_taken[o->slots + i] = false;
@@ -271,9 +273,11 @@ static void revoke(struct spec *s, uint32_t slot)
 {
     while (s->slot[slot].object && has_children(s, slot))
         remove_cap(s, s->slot[slot].next);
-    const struct spec_object *o = spec_object_of(s, slot);
-    if (o && s->slot[slot].kind == SPEC_ORIGINAL && (o->type == TN_FRAME || o->type == TN_PAGETABLE))
-        spec_pt_clear_range(s, o->base, 1ull << o->bits);
+    struct spec_object *o = spec_object_of(s, slot);
+    if (!o || s->slot[slot].kind != SPEC_ORIGINAL || (o->type != TN_FRAME && o->type != TN_PAGETABLE))
+        return;
+    spec_pt_clear_range(s, o->base, 1ull << o->bits);
+    o->is_root = false;
 }
 
 static enum tn_error cnode(struct spec *s, uint32_t slot, uint64_t label, const uint64_t *w, struct spec_answer *a)
@@ -374,14 +378,14 @@ static enum tn_error vspace(struct spec *s, struct spec_object *v, uint64_t labe
         uint32_t from = spec_lookup(s, w[0]);
         if (!from || !s->slot[from].object)
             return TN_FAILED_LOOKUP;
-        const struct spec_object *table = spec_object_of(s, from);
+        struct spec_object *table = spec_object_of(s, from);
         if (table->type != TN_PAGETABLE || !(s->slot[from].rights & TN_WRITE))
             return wrong_cap(a, 1);
         if (table->level != s->levels - 1)
             return wrong_argument(a, 1);
-        if (v->had_root)
+        if (v->had_root || table->is_root)
             return TN_ILLEGAL_OPERATION;
-        v->had_root = true;
+        v->had_root = table->is_root = true;
         struct spec_slot cap = s->slot[from];
         cap.kind = SPEC_COPY;
         insert_after(s, from, v->slots, cap);

@@ -147,7 +147,7 @@ $(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S tests/s
 $(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/bench/measure.c \
     $(addprefix tests/kernel/,asm.S check.c devices.c mem.c ptwrite.c space.c thread.c)))
 # Programs that stand in init's place: its parts, and a main of their own.
-$(foreach name,ends quotas,$(eval $(call program,$(name),tests/failure/$(name).c tests/failure/drive.c \
+$(foreach name,ends quotas kills,$(eval $(call program,$(name),tests/failure/$(name).c tests/failure/drive.c \
     $(filter-out apps/init/main.c,$(wildcard apps/init/*.c apps/init/*.S)))))
 # Memory servers with a fault put in, one file in the place of another, which tests must find.
 MMSERVER := $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)

@@ -1,0 +1,396 @@
+/* between: a QEMU plug-in that stops one hart before an exact instruction of a request, lets another hart do what it has
+ * to do meanwhile, and then goes on. tests/kill_tests.py starts it; docs/verification.md, "Failure", says what for.
+ *
+ *     qemu-system-riscv64 -accel tcg,thread=single -icount shift=0,sleep=off ... -plugin between.so,out=FILE
+ *
+ * Two harts meet in a round. Each tells by an instruction that does nothing, and that is followed by a jump, so that a
+ * block ends there:
+ *
+ *     slti x0, x0, 16        the other hart stands ready
+ *     slti x0, x0, 17        the request is over
+ *     slti x0, x0, 32 + n    a request of kind n begins (n < 64)
+ *
+ * Who comes first waits for the other. Then the hart with the request runs alone, one instruction a block, until the
+ * round's point is reached, or the request is over, or the hart idles. There it stands still while the other one runs.
+ * It gets short turns only where the other hart spins in the kernel (`pause`), up to its next return to user mode: so it
+ * answers interrupts and gives up the kernel's locks, but where it stood in user mode it stays there. When the other
+ * hart idles, or has executed `hold` instructions, the round is over and both run in turns.
+ *
+ * Points. Of each kind the n-th round stops at the n-th point, and points are, in the order of their execution: every
+ * instruction that no earlier round of this kind has stopped at (`pcs=1`, the default), which is every one once, at its first
+ * execution; and every one whose number is a multiple of `every` (0: none). `skip=1` leaves out those of kernel and
+ * firmware. With `measure=1` nobody is stopped before the end, and the points are counted.
+ *
+ * Written to `out`, a line for each round: kind, number of the instruction (counted from the mark on), address, first
+ * bytes of the code there, and `point` or, where the request was over before there was another point, `over`; with
+ * `measure=1` after it the number of points.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "plugin.h"
+
+/* Functions and variables of QEMU itself, exported for modules: ending the current hart's turn, and whether a block that
+ * is looked up from now on has one instruction. */
+extern __thread void *current_cpu;
+extern int singlestep;
+void cpu_exit(void *cpu);
+_Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
+
+#define HARTS_MAX 8u
+#define KINDS_MAX 64u
+#define CODE_BYTES 16u
+#define PAGE_BYTES 4096u
+#define SEEN_BITS 20u /* points of all kinds that can be remembered: half of it */
+#define KERNEL_HALF (1ull << 63)
+#define FIRMWARE_LOW 0x80000000ull
+#define FIRMWARE_HIGH 0x80200000ull
+#define SLICE 3000u  /* instructions of a turn while no round is on */
+#define RELAY 1000u  /* of a short turn, at most */
+
+#define WFI 0x10500073u
+#define SRET 0x10200073u
+#define PAUSE 0x0100000fu
+#define MARK_MASK 0x000fffffu
+#define MARK_CODE 0x00002013u /* slti x0, x0, n */
+enum mark { MARK_READY = 16, MARK_OVER = 17, MARK_BEGIN = 32 };
+
+static struct {
+    uint64_t every, hold, pcs, skip, measure;
+    FILE *out;
+} option = {.hold = 20000, .pcs = 1};
+
+struct block { /* kept for ever: its code may be run again */
+    uint64_t pc, instrs, key;
+    uint8_t code[CODE_BYTES];
+    unsigned bytes;
+};
+
+static enum {
+    STATE_FREE,   /* no round is on */
+    STATE_WINDOW, /* the request's hart runs alone, up to the point */
+    STATE_HELD,   /* it stands there, the other one runs */
+} state;
+
+#define NOBODY (-1)
+static unsigned harts;
+static int turn = NOBODY;
+static uint64_t used; /* instructions of this turn */
+static bool awake[HARTS_MAX], waits[HARTS_MAX];
+static int asker = NOBODY, other = NOBODY; /* harts of the round that have come, or are in it */
+static unsigned kind;
+static uint64_t number, held, points; /* of instructions: since the mark, by the other hart; of points, when measuring */
+static int relay = NOBODY; /* who has a short turn */
+static uint64_t next_number[KINDS_MAX]; /* multiples below it have been points */
+static uint64_t *seen;
+
+/* ---- Points ---- */
+
+/* true: the key is new, and is remembered now if `keep`. */
+static bool is_new(uint64_t key, bool keep)
+{
+    uint64_t i = key >> (64 - SEEN_BITS), mask = (1u << SEEN_BITS) - 1;
+    unsigned tries = 0;
+
+    for (; seen[i] != 0 && seen[i] != key; i = (i + 1) & mask)
+        if (++tries == mask / 2)
+            abort();
+    if (seen[i] == key)
+        return false;
+    if (keep)
+        seen[i] = key;
+    return true;
+}
+
+static uint64_t mix(uint64_t h, uint64_t value)
+{
+    return (h ^ value) * 0x9e3779b97f4a7c15ull;
+}
+
+static bool is_point(const struct block *b)
+{
+    bool kernel = b->pc >= KERNEL_HALF || (b->pc >= FIRMWARE_LOW && b->pc < FIRMWARE_HIGH);
+
+    if (kernel && option.skip)
+        return false;
+    if (option.pcs && is_new(mix(b->key, kind + 1), true))
+        return true;
+    return option.every != 0 && number % option.every == 0 && number >= next_number[kind];
+}
+
+static void say(const struct block *b, const char *what)
+{
+    fprintf(option.out, "%u %" PRIu64 " %" PRIx64 " ", kind, number, b ? b->pc : 0);
+    for (unsigned i = 0; b && i < b->bytes; i++)
+        fprintf(option.out, "%02x", b->code[i]);
+    fprintf(option.out, "%s %s", b && b->bytes ? "" : "-", what);
+    if (option.measure)
+        fprintf(option.out, " %" PRIu64, points);
+    fputc('\n', option.out);
+    fflush(option.out);
+}
+
+/* ---- Whose turn ---- */
+
+/* `host_pc`: where the block called the plug-in. */
+static _Noreturn void leave(uintptr_t host_pc)
+{
+    cpu_exit(current_cpu);
+    cpu_loop_exit_restore(current_cpu, host_pc);
+}
+
+/* Of the harts that are awake and need not wait, the next one. */
+static void pass(unsigned from)
+{
+    turn = NOBODY;
+    used = 0;
+    for (unsigned step = 1; step <= harts && turn == NOBODY; step++) {
+        unsigned next = (from + step) % harts;
+        if (awake[next] && !waits[next])
+            turn = (int)next;
+    }
+}
+
+static void give(int to)
+{
+    turn = to;
+    used = 0;
+}
+
+static void round_open(void)
+{
+    if (asker == NOBODY || other == NOBODY)
+        return;
+    waits[asker] = waits[other] = false;
+    state = STATE_WINDOW;
+    number = points = 0;
+    singlestep = 1;
+    give(asker);
+}
+
+static void round_hold(const struct block *b, const char *what)
+{
+    say(b, what);
+    next_number[kind] = number + 1;
+    state = STATE_HELD;
+    singlestep = 0;
+    held = 0;
+    relay = NOBODY;
+    give(other);
+}
+
+static void round_close(unsigned by)
+{
+    state = STATE_FREE;
+    asker = other = NOBODY;
+    pass(by);
+}
+
+static void on_mark(unsigned c, void *which)
+{
+    unsigned n = (unsigned)(uintptr_t)which;
+
+    if (n == MARK_READY && other == NOBODY && (int)c != asker) {
+        other = (int)c;
+    } else if (n >= MARK_BEGIN && asker == NOBODY && (int)c != other) {
+        asker = (int)c;
+        kind = n - MARK_BEGIN;
+    } else {
+        if (n == MARK_OVER && state == STATE_WINDOW && (int)c == asker)
+            round_hold(NULL, "over");
+        return;
+    }
+    waits[c] = true;
+    pass(c);
+    round_open();
+}
+
+/* Whose turn it is in a round, but for short turns. */
+static int round_owner(void)
+{
+    return state == STATE_WINDOW ? asker : other;
+}
+
+static void relay_end(void)
+{
+    relay = NOBODY;
+    give(round_owner());
+}
+
+static void on_wfi(unsigned c, void *unused)
+{
+    (void)unused;
+    awake[c] = false;
+    if (state == STATE_WINDOW && (int)c == asker && relay == NOBODY)
+        round_hold(NULL, "over");
+    else if (state == STATE_HELD && (int)c == other)
+        round_close(c);
+    else if ((int)c == relay)
+        relay_end();
+    else if ((int)c == turn)
+        pass(c);
+}
+
+static void on_sret(unsigned c, void *unused)
+{
+    (void)unused;
+    if ((int)c == relay)
+        relay_end();
+}
+
+/* A hart that spins waits for another one. QEMU goes round the harts, so that one which idled sees its interrupt. */
+static void on_pause(unsigned c, void *unused)
+{
+    int partner = (int)c == asker ? other : asker;
+
+    (void)unused;
+    cpu_exit(current_cpu);
+    if (state == STATE_FREE) {
+        if ((int)c == turn)
+            pass(c);
+    } else if (relay == NOBODY && (int)c == round_owner() && awake[partner]) {
+        relay = partner;
+        give(partner);
+    }
+}
+
+/* true: the block is not to be run. */
+static bool run_window(const struct block *b)
+{
+    if (b->instrs > 1) /* entered by a jump from a block that was made before */
+        return true;
+    if (is_point(b)) {
+        points++;
+        if (!option.measure) {
+            round_hold(b, "point");
+            return true;
+        }
+    }
+    number++;
+    return false;
+}
+
+static bool run_in_turn(unsigned c, const struct block *b)
+{
+    if (relay == (int)c) {
+        if ((used += b->instrs) > RELAY)
+            relay_end();
+    } else if (state == STATE_WINDOW) {
+        return run_window(b);
+    } else if (state == STATE_HELD) {
+        if ((held += b->instrs) > option.hold)
+            round_close(c);
+    } else if ((used += b->instrs) > SLICE) {
+        pass(c);
+    }
+    return (int)c != turn;
+}
+
+/* A block is about to run. Leaves it, as if it had not been reached, where it is another hart's turn. */
+static void on_block(unsigned c, void *udata)
+{
+    awake[c] = true;
+    if (turn == NOBODY && !waits[c])
+        give((int)c);
+    if ((int)c != turn || run_in_turn(c, udata))
+        leave((uintptr_t)__builtin_return_address(0));
+}
+
+/* ---- Translation ---- */
+
+static uint32_t encoding(const struct qemu_plugin_insn *insn)
+{
+    uint32_t code = 0;
+
+    memcpy(&code, qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn) == 4 ? 4 : 2);
+    return code;
+}
+
+static struct block *block_make(const struct qemu_plugin_tb *tb)
+{
+    struct block *b = calloc(1, sizeof *b);
+    const struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
+    const uint8_t *host = qemu_plugin_insn_haddr((struct qemu_plugin_insn *)(uintptr_t)first);
+
+    if (b == NULL)
+        abort();
+    b->pc = qemu_plugin_tb_vaddr(tb);
+    b->instrs = qemu_plugin_tb_n_insns(tb);
+    if (host != NULL) {
+        unsigned left = PAGE_BYTES - (unsigned)(b->pc % PAGE_BYTES);
+        b->bytes = left < CODE_BYTES ? left : CODE_BYTES;
+        memcpy(b->code, host, b->bytes);
+    }
+    b->key = mix(1, b->pc);
+    for (unsigned i = 0; i < CODE_BYTES; i += 8) {
+        uint64_t word;
+        memcpy(&word, b->code + i, 8);
+        b->key = mix(b->key, word);
+    }
+    return b;
+}
+
+static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+    (void)id;
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_RW_REGS, block_make(tb));
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint32_t code = encoding(insn), n = code >> 20;
+        qemu_plugin_vcpu_udata_cb_t call = code == WFI ? on_wfi : code == SRET ? on_sret : code == PAUSE ? on_pause : NULL;
+        if ((code & MARK_MASK) == MARK_CODE && n >= MARK_READY && n < MARK_BEGIN + KINDS_MAX)
+            call = on_mark;
+        if (call != NULL)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, call, QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)n);
+    }
+}
+
+/* ---- Installation ---- */
+
+static int refuse(const char *what, const char *value)
+{
+    fprintf(stderr, "between: %s%s\n", what, value);
+    return 1;
+}
+
+static int set_number(const char *argument)
+{
+    const struct {
+        const char *name;
+        uint64_t *value;
+    } numbers[] = {
+        {"every=", &option.every}, {"hold=", &option.hold},       {"pcs=", &option.pcs},
+        {"skip=", &option.skip},   {"measure=", &option.measure},
+    };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        size_t length = strlen(numbers[i].name);
+        if (strncmp(argument, numbers[i].name, length) == 0) {
+            char *end;
+            *numbers[i].value = strtoull(argument + length, &end, 10);
+            return *end == '\0' && end != argument + length ? 0 : refuse("not a number: ", argument);
+        }
+    }
+    return refuse("unknown option: ", argument);
+}
+
+int qemu_plugin_version = PLUGIN_API_VERSION;
+
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
+{
+    harts = (unsigned)info->system.smp_vcpus;
+    if (!info->system_emulation || harts > HARTS_MAX)
+        return refuse("needs a whole machine of at most 8 harts", "");
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "out=", 4) == 0)
+            option.out = fopen(argv[i] + 4, "w");
+        else if (set_number(argv[i]) != 0)
+            return 1;
+    }
+    seen = calloc(1u << SEEN_BITS, sizeof *seen);
+    if (option.out == NULL || seen == NULL)
+        return refuse("out=FILE is missing, or cannot be written; or there is no memory", "");
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    return 0;
+}

@@ -48,6 +48,7 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define FIRMWARE_HIGH 0x80200000ull
 #define SLICE 3000u  /* instructions of a turn while no round is on */
 #define RELAY 1000u  /* of a short turn, at most */
+#define STEPS 200u   /* one by one and without a point, before whole blocks are tried again */
 
 #define WFI 0x10500073u
 #define SRET 0x10200073u
@@ -61,10 +62,16 @@ static struct {
     FILE *out;
 } option = {.hold = 20000, .pcs = 1};
 
-struct block { /* kept for ever: its code may be run again */
-    uint64_t pc, instrs, key;
-    uint8_t code[CODE_BYTES];
+struct place { /* an instruction */
+    uint64_t pc, key;
+    uint8_t code[CODE_BYTES]; /* from there on, to tell programs at the same addresses apart */
     unsigned bytes;
+};
+
+struct block { /* kept for ever: its code may be run again */
+    uint64_t instrs;
+    uint64_t done; /* a bit for each kind: none of its instructions will be a point again */
+    struct place place[];
 };
 
 static enum {
@@ -81,14 +88,16 @@ static bool awake[HARTS_MAX], waits[HARTS_MAX];
 static int asker = NOBODY, other = NOBODY; /* harts of the round that have come, or are in it */
 static unsigned kind;
 static uint64_t number, held, points; /* of instructions: since the mark, by the other hart; of points, when measuring */
+static uint64_t stepped;              /* instructions one by one, without a point */
 static int relay = NOBODY; /* who has a short turn */
 static uint64_t next_number[KINDS_MAX]; /* multiples below it have been points */
 static uint64_t *seen;
+static uint64_t *place_seen; /* where is_new() has looked last */
 
 /* ---- Points ---- */
 
-/* true: the key is new, and is remembered now if `keep`. */
-static bool is_new(uint64_t key, bool keep)
+/* true: no round of this kind has stopped there. */
+static bool is_new(uint64_t key)
 {
     uint64_t i = key >> (64 - SEEN_BITS), mask = (1u << SEEN_BITS) - 1;
     unsigned tries = 0;
@@ -96,11 +105,8 @@ static bool is_new(uint64_t key, bool keep)
     for (; seen[i] != 0 && seen[i] != key; i = (i + 1) & mask)
         if (++tries == mask / 2)
             abort();
-    if (seen[i] == key)
-        return false;
-    if (keep)
-        seen[i] = key;
-    return true;
+    place_seen = &seen[i];
+    return seen[i] != key;
 }
 
 static uint64_t mix(uint64_t h, uint64_t value)
@@ -108,23 +114,46 @@ static uint64_t mix(uint64_t h, uint64_t value)
     return (h ^ value) * 0x9e3779b97f4a7c15ull;
 }
 
-static bool is_point(const struct block *b)
+static bool is_skipped(const struct place *p)
 {
-    bool kernel = b->pc >= KERNEL_HALF || (b->pc >= FIRMWARE_LOW && b->pc < FIRMWARE_HIGH);
+    return option.skip && (p->pc >= KERNEL_HALF || (p->pc >= FIRMWARE_LOW && p->pc < FIRMWARE_HIGH));
+}
 
-    if (kernel && option.skip)
+static uint64_t key_of(const struct place *p)
+{
+    return mix(p->key, kind + 1);
+}
+
+/* The instruction is about to run, alone. */
+static bool is_point(const struct place *p)
+{
+    if (is_skipped(p))
         return false;
-    if (option.pcs && is_new(mix(b->key, kind + 1), true))
+    if (option.pcs && is_new(key_of(p))) {
+        *place_seen = key_of(p);
         return true;
+    }
     return option.every != 0 && number % option.every == 0 && number >= next_number[kind];
 }
 
-static void say(const struct block *b, const char *what)
+/* No instruction of the block can be a point. */
+static bool has_none(struct block *b)
 {
-    fprintf(option.out, "%u %" PRIu64 " %" PRIx64 " ", kind, number, b ? b->pc : 0);
-    for (unsigned i = 0; b && i < b->bytes; i++)
-        fprintf(option.out, "%02x", b->code[i]);
-    fprintf(option.out, "%s %s", b && b->bytes ? "" : "-", what);
+    if (option.every != 0)
+        return false;
+    for (uint64_t i = 0; !(b->done >> kind & 1) && i < b->instrs; i++)
+        if (!is_skipped(&b->place[i]) && is_new(key_of(&b->place[i])))
+            return false;
+    b->done |= 1ull << kind;
+    return true;
+}
+
+static void say(const struct place *p, const char *what)
+{
+    fprintf(option.out, "%u %" PRIu64 " %" PRIx64 " ", kind, number, p ? p->pc : 0);
+    for (unsigned i = 0; p && i < p->bytes; i++)
+        fprintf(option.out, "%02x", p->code[i]);
+    fprintf(option.out, "%s %s", p && p->bytes ? "" : "-", what);
     if (option.measure)
         fprintf(option.out, " %" PRIu64, points);
     fputc('\n', option.out);
@@ -165,13 +194,12 @@ static void round_open(void)
     waits[asker] = waits[other] = false;
     state = STATE_WINDOW;
     number = points = 0;
-    singlestep = 1;
     give(asker);
 }
 
-static void round_hold(const struct block *b, const char *what)
+static void round_hold(const struct place *p, const char *what)
 {
-    say(b, what);
+    say(p, what);
     next_number[kind] = number + 1;
     state = STATE_HELD;
     singlestep = 0;
@@ -255,23 +283,29 @@ static void on_pause(unsigned c, void *unused)
     }
 }
 
-/* true: the block is not to be run. */
-static bool run_window(const struct block *b)
+/* true: the block is not to be run. Blocks without a point run whole; before others it goes on by single instructions. */
+static bool run_window(struct block *b)
 {
-    if (b->instrs > 1) /* entered by a jump from a block that was made before */
-        return true;
-    if (is_point(b)) {
-        points++;
-        if (!option.measure) {
-            round_hold(b, "point");
+    if (b->instrs > 1) {
+        if (singlestep || !has_none(b)) {
+            stepped = 0;
+            singlestep = 1;
             return true;
         }
+    } else if (is_point(&b->place[0])) {
+        points++;
+        if (!option.measure) {
+            round_hold(&b->place[0], "point");
+            return true;
+        }
+    } else if (++stepped > STEPS && option.every == 0) {
+        singlestep = 0;
     }
-    number++;
+    number += b->instrs;
     return false;
 }
 
-static bool run_in_turn(unsigned c, const struct block *b)
+static bool run_in_turn(unsigned c, struct block *b)
 {
     if (relay == (int)c) {
         if ((used += b->instrs) > RELAY)
@@ -307,27 +341,34 @@ static uint32_t encoding(const struct qemu_plugin_insn *insn)
     return code;
 }
 
+static void place_make(struct place *p, const struct qemu_plugin_insn *insn)
+{
+    const uint8_t *host = qemu_plugin_insn_haddr((struct qemu_plugin_insn *)(uintptr_t)insn);
+
+    p->pc = qemu_plugin_insn_vaddr(insn);
+    if (host != NULL) {
+        unsigned left = PAGE_BYTES - (unsigned)(p->pc % PAGE_BYTES);
+        p->bytes = left < CODE_BYTES ? left : CODE_BYTES;
+        memcpy(p->code, host, p->bytes);
+    }
+    p->key = mix(1, p->pc);
+    for (unsigned i = 0; i < CODE_BYTES; i += 8) {
+        uint64_t word;
+        memcpy(&word, p->code + i, 8);
+        p->key = mix(p->key, word);
+    }
+}
+
 static struct block *block_make(const struct qemu_plugin_tb *tb)
 {
-    struct block *b = calloc(1, sizeof *b);
-    const struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
-    const uint8_t *host = qemu_plugin_insn_haddr((struct qemu_plugin_insn *)(uintptr_t)first);
+    size_t count = qemu_plugin_tb_n_insns(tb);
+    struct block *b = calloc(1, sizeof *b + count * sizeof b->place[0]);
 
     if (b == NULL)
         abort();
-    b->pc = qemu_plugin_tb_vaddr(tb);
-    b->instrs = qemu_plugin_tb_n_insns(tb);
-    if (host != NULL) {
-        unsigned left = PAGE_BYTES - (unsigned)(b->pc % PAGE_BYTES);
-        b->bytes = left < CODE_BYTES ? left : CODE_BYTES;
-        memcpy(b->code, host, b->bytes);
-    }
-    b->key = mix(1, b->pc);
-    for (unsigned i = 0; i < CODE_BYTES; i += 8) {
-        uint64_t word;
-        memcpy(&word, b->code + i, 8);
-        b->key = mix(b->key, word);
-    }
+    b->instrs = count;
+    for (size_t i = 0; i < count; i++)
+        place_make(&b->place[i], qemu_plugin_tb_get_insn(tb, i));
     return b;
 }
 

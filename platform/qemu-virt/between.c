@@ -8,22 +8,25 @@
  *
  *     slti x0, x0, 16        the other hart stands ready
  *     slti x0, x0, 17        the request is over
+ *     slti x0, x0, 18        the other hart is done, and waits until the one with the request idles
  *     slti x0, x0, 32 + n    a request of kind n begins (n < 64)
  *
  * Who comes first waits for the other. Then the hart with the request runs alone, one instruction a block, until the
  * round's point is reached, or the request is over, or the hart idles. There it stands still while the other one runs.
  * It gets short turns only where the other hart spins in the kernel (`pause`), up to its next return to user mode: so it
  * answers interrupts and gives up the kernel's locks, but where it stood in user mode it stays there. When the other
- * hart idles, or has executed `hold` instructions, the round is over and both run in turns.
+ * hart idles, spins in user mode, has come to its next mark, or has executed `hold` instructions, the round is over, and
+ * both run in turns.
  *
- * Points. Of each kind the n-th round stops at the n-th point, and points are, in the order of their execution: every
- * instruction that no earlier round of this kind has stopped at (`pcs=1`, the default), which is every one once, at its first
- * execution; and every one whose number is a multiple of `every` (0: none). `skip=1` leaves out those of kernel and
- * firmware. With `measure=1` nobody is stopped before the end, and the points are counted.
+ * Points. Each round of a kind stops at the first instruction at which no earlier round of this kind has stopped: so
+ * every one has its turn, at its first execution in the request. `thin=N` takes about one of N, the same ones in every
+ * run; `skip=1` leaves out those of kernel and firmware; `every=N` adds instructions at a later execution: those whose
+ * number, counted from the mark on, is a multiple of N. With `measure=1` nobody is stopped before the end, and the
+ * points are counted.
  *
- * Written to `out`, a line for each round: kind, number of the instruction (counted from the mark on), address, first
- * bytes of the code there, and `point` or, where the request was over before there was another point, `over`; with
- * `measure=1` after it the number of points.
+ * Written to `out`, a line for each round: kind, number of the instruction, address, first bytes of the code there, and
+ * `point`; or `over` where the request was over before there was another point; with `measure=1` after it the number of
+ * points. The number is exact with `every` alone: else blocks without points run whole, and may be left early.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,6 +51,7 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define FIRMWARE_HIGH 0x80200000ull
 #define SLICE 3000u  /* instructions of a turn while no round is on */
 #define RELAY 1000u  /* of a short turn, at most */
+#define SETTLE 100000u /* instructions after which nobody waits for the other to idle any more */
 #define STEPS 200u   /* one by one and without a point, before whole blocks are tried again */
 
 #define WFI 0x10500073u
@@ -55,12 +59,12 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define PAUSE 0x0100000fu
 #define MARK_MASK 0x000fffffu
 #define MARK_CODE 0x00002013u /* slti x0, x0, n */
-enum mark { MARK_READY = 16, MARK_OVER = 17, MARK_BEGIN = 32 };
+enum mark { MARK_READY = 16, MARK_OVER, MARK_DONE, MARK_BEGIN = 32 };
 
 static struct {
-    uint64_t every, hold, pcs, skip, measure;
+    uint64_t every, hold, thin, skip, measure;
     FILE *out;
-} option = {.hold = 20000, .pcs = 1};
+} option = {.hold = 500000, .thin = 1};
 
 struct place { /* an instruction */
     uint64_t pc, key;
@@ -90,6 +94,8 @@ static unsigned kind;
 static uint64_t number, held, points; /* of instructions: since the mark, by the other hart; of points, when measuring */
 static uint64_t stepped;              /* instructions one by one, without a point */
 static int relay = NOBODY; /* who has a short turn */
+static int settler = NOBODY, awaited = NOBODY; /* who waits until whose request is over, too */
+static uint64_t settled;                       /* instructions since */
 static uint64_t next_number[KINDS_MAX]; /* multiples below it have been points */
 static uint64_t *seen;
 static uint64_t *place_seen; /* where is_new() has looked last */
@@ -116,6 +122,8 @@ static uint64_t mix(uint64_t h, uint64_t value)
 
 static bool is_skipped(const struct place *p)
 {
+    if (p->key / 64 % option.thin != 0)
+        return true;
     return option.skip && (p->pc >= KERNEL_HALF || (p->pc >= FIRMWARE_LOW && p->pc < FIRMWARE_HIGH));
 }
 
@@ -129,7 +137,7 @@ static bool is_point(const struct place *p)
 {
     if (is_skipped(p))
         return false;
-    if (option.pcs && is_new(key_of(p))) {
+    if (is_new(key_of(p))) {
         *place_seen = key_of(p);
         return true;
     }
@@ -211,14 +219,41 @@ static void round_hold(const struct place *p, const char *what)
 static void round_close(unsigned by)
 {
     state = STATE_FREE;
+    awaited = asker;
     asker = other = NOBODY;
     pass(by);
+}
+
+static void settle_end(void)
+{
+    if (settler != NOBODY)
+        waits[settler] = false;
+    settler = NOBODY;
+}
+
+/* What the request has still to do is done before the other hart goes on. */
+static void settle_begin(unsigned c)
+{
+    if (state == STATE_HELD && (int)c == other)
+        round_close(c);
+    if (state != STATE_FREE || awaited == NOBODY || !awake[awaited])
+        return;
+    settler = (int)c;
+    settled = 0;
+    waits[c] = true;
+    pass(c);
 }
 
 static void on_mark(unsigned c, void *which)
 {
     unsigned n = (unsigned)(uintptr_t)which;
 
+    if (n == MARK_DONE) {
+        settle_begin(c);
+        return;
+    }
+    if (n == MARK_READY && state == STATE_HELD && (int)c == other)
+        round_close(c);
     if (n == MARK_READY && other == NOBODY && (int)c != asker) {
         other = (int)c;
     } else if (n >= MARK_BEGIN && asker == NOBODY && (int)c != other) {
@@ -250,6 +285,8 @@ static void on_wfi(unsigned c, void *unused)
 {
     (void)unused;
     awake[c] = false;
+    if ((int)c == awaited)
+        settle_end();
     if (state == STATE_WINDOW && (int)c == asker && relay == NOBODY)
         round_hold(NULL, "over");
     else if (state == STATE_HELD && (int)c == other)
@@ -265,6 +302,17 @@ static void on_sret(unsigned c, void *unused)
     (void)unused;
     if ((int)c == relay)
         relay_end();
+}
+
+/* A hart that spins in user mode cannot go on before the other one has. */
+static void on_user_pause(unsigned c, void *unused)
+{
+    (void)unused;
+    cpu_exit(current_cpu);
+    if (state == STATE_HELD && (int)c == other && relay == NOBODY)
+        round_close(c);
+    else if (state == STATE_FREE && (int)c == turn)
+        pass(c);
 }
 
 /* A hart that spins waits for another one. QEMU goes round the harts, so that one which idled sees its interrupt. */
@@ -315,8 +363,12 @@ static bool run_in_turn(unsigned c, struct block *b)
     } else if (state == STATE_HELD) {
         if ((held += b->instrs) > option.hold)
             round_close(c);
-    } else if ((used += b->instrs) > SLICE) {
-        pass(c);
+    } else {
+        settled += b->instrs;
+        if (settled > SETTLE)
+            settle_end();
+        if ((used += b->instrs) > SLICE)
+            pass(c);
     }
     return (int)c != turn;
 }
@@ -379,7 +431,12 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint32_t code = encoding(insn), n = code >> 20;
-        qemu_plugin_vcpu_udata_cb_t call = code == WFI ? on_wfi : code == SRET ? on_sret : code == PAUSE ? on_pause : NULL;
+        bool user = qemu_plugin_insn_vaddr(insn) < KERNEL_HALF;
+        qemu_plugin_vcpu_udata_cb_t call = code == WFI               ? on_wfi
+                                           : code == SRET            ? on_sret
+                                           : code != PAUSE           ? NULL
+                                           : user                    ? on_user_pause
+                                                                     : on_pause;
         if ((code & MARK_MASK) == MARK_CODE && n >= MARK_READY && n < MARK_BEGIN + KINDS_MAX)
             call = on_mark;
         if (call != NULL)
@@ -401,7 +458,7 @@ static int set_number(const char *argument)
         const char *name;
         uint64_t *value;
     } numbers[] = {
-        {"every=", &option.every}, {"hold=", &option.hold},       {"pcs=", &option.pcs},
+        {"every=", &option.every}, {"hold=", &option.hold},       {"thin=", &option.thin},
         {"skip=", &option.skip},   {"measure=", &option.measure},
     };
 

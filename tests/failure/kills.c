@@ -126,6 +126,9 @@ static void run_round(const struct server_plan *server, uint64_t kind, uint64_t 
         drive_kill(server, id);
     }
     struct end end = drive_await(server, id);
+    if (way == WAY_KILL) {
+        MARK_DONE();
+    }
     check_end(kind, round, &end);
 }
 

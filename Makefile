@@ -171,7 +171,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | kill-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
@@ -279,12 +279,12 @@ host-programs: $(filter-out build/host/coverage/%,$(HOST_PROGRAMS)) build/host/d
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
-.PHONY: both-builds flush-test panic-test soak
+.PHONY: both-builds flush-test kill-test panic-test soak
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale coverage
+test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so build/plugins/between.so
+	@$(RUN_TESTS) model host fuzz kernel system kills flushes panics profile scale coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -293,6 +293,10 @@ system-test: both-builds
 	@$(RUN_TESTS) system
 profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
+# Clients killed at every instruction of their requests, once each; EVERY=N: at every N-th instant besides.
+EVERY ?= 0
+kill-test: all build/plugins/between.so
+	@$(RUN_TESTS) --every $(EVERY) kills
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
 scale-test: all build/plugins/timing.so
@@ -381,7 +385,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
+lint: both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so build/plugins/between.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

@@ -205,6 +205,14 @@ static void round_open(void)
     give(asker);
 }
 
+static void round_close(unsigned by)
+{
+    state = STATE_FREE;
+    awaited = asker;
+    asker = other = NOBODY;
+    pass(by);
+}
+
 static void round_hold(const struct place *p, const char *what)
 {
     say(p, what);
@@ -213,15 +221,10 @@ static void round_hold(const struct place *p, const char *what)
     singlestep = 0;
     held = 0;
     relay = NOBODY;
-    give(other);
-}
-
-static void round_close(unsigned by)
-{
-    state = STATE_FREE;
-    awaited = asker;
-    asker = other = NOBODY;
-    pass(by);
+    if (awake[other])
+        give(other);
+    else /* the request has ended who stood there */
+        round_close((unsigned)asker);
 }
 
 static void settle_end(void)

@@ -128,6 +128,8 @@ static void run_round(const struct server_plan *server, uint64_t kind, uint64_t 
     struct end end = drive_await(server, id);
     if (way == WAY_KILL) {
         MARK_DONE();
+    } else {
+        MARK_OVER(); /* we are on the hart of the request */
     }
     check_end(kind, round, &end);
 }

@@ -45,6 +45,7 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define KINDS_MAX 64u
 #define CODE_BYTES 16u
 #define PAGE_BYTES 4096u
+#define BLOCK_BITS 14u
 #define SEEN_BITS 20u /* points of all kinds that can be remembered: half of it */
 #define KERNEL_HALF (1ull << 63)
 #define FIRMWARE_LOW 0x80000000ull
@@ -72,8 +73,9 @@ struct place { /* an instruction */
     unsigned bytes;
 };
 
-struct block { /* kept for ever: its code may be run again */
-    uint64_t instrs;
+struct block { /* kept for ever, as its code may be run again; one for equal ones */
+    struct block *next; /* of the same hash */
+    uint64_t instrs, key;
     uint64_t done; /* a bit for each kind: none of its instructions will be a point again */
     struct place place[];
 };
@@ -414,16 +416,39 @@ static void place_make(struct place *p, const struct qemu_plugin_insn *insn)
     }
 }
 
+static bool is_equal(const struct block *a, const struct block *b)
+{
+    if (a->key != b->key || a->instrs != b->instrs)
+        return false;
+    for (uint64_t i = 0; i < a->instrs; i++)
+        if (a->place[i].pc != b->place[i].pc || memcmp(a->place[i].code, b->place[i].code, CODE_BYTES) != 0)
+            return false;
+    return true;
+}
+
+/* Programs are loaded again and again, and translated each time. */
 static struct block *block_make(const struct qemu_plugin_tb *tb)
 {
+    static struct block *all[1u << BLOCK_BITS];
     size_t count = qemu_plugin_tb_n_insns(tb);
     struct block *b = calloc(1, sizeof *b + count * sizeof b->place[0]);
 
     if (b == NULL)
         abort();
     b->instrs = count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         place_make(&b->place[i], qemu_plugin_tb_get_insn(tb, i));
+        b->key = mix(b->key, b->place[i].key);
+    }
+    struct block **head = &all[b->key >> (64 - BLOCK_BITS)];
+    for (struct block *old = *head; old != NULL; old = old->next) {
+        if (is_equal(old, b)) {
+            free(b);
+            return old;
+        }
+    }
+    b->next = *head;
+    *head = b;
     return b;
 }
 

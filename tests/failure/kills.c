@@ -123,7 +123,7 @@ static void run_round(const struct server_plan *server, uint64_t kind, uint64_t 
         fail("kills: the helper is gone");
     }
     if (way == WAY_KILL || way == WAY_SAME_HART) {
-        drive_kill(server, id);
+        server_kill(server, id);
     }
     struct end end = drive_await(server, id);
     if (way == WAY_KILL) {
@@ -153,7 +153,7 @@ _Noreturn void init_main(const struct tn_bootinfo *info)
     uint64_t counter[MM_COUNTERS];
 
     begin(&plan, &initrd, info);
-    drive_prepare();
+    clients_prepare();
     way = (enum way)drive_argument(&plan.client[0], 0);
     if (way == WAY_SAME_HART) {
         helper_start();

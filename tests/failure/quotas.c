@@ -53,7 +53,7 @@ _Noreturn void init_main(const struct tn_bootinfo *info)
     enum outcome outcome = REFUSED;
 
     begin(&plan, &initrd, info);
-    drive_prepare();
+    clients_prepare();
     servers_make(&plan, info);
     server_counters(server, ~0ull, counter);
     for (uint64_t pages = 1; pages <= drive_argument(c, 0); pages++) {

@@ -153,6 +153,9 @@ $(foreach name,ends quotas kills,$(eval $(call program,$(name),tests/failure/$(n
 MMSERVER := $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)
 $(eval $(call program,leaky_server,tests/failure/leaky_threads.c $(filter-out mmserver/threads.c,$(MMSERVER))))
 $(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mmserver/frames.c,$(MMSERVER))))
+# A memory server that is refused memory, one request after the other.
+$(eval $(call program,short_server,$(addprefix tests/failure/short_,process.c threads.c port.c) \
+    $(filter-out $(addprefix mmserver/,process.c threads.c port.c),$(MMSERVER))))
 $(eval $(call program,hasty_server,tests/failure/hasty_worker.c $(filter-out mmserver/worker.c,$(MMSERVER))))
 $(eval $(call program,impatient_server,tests/failure/impatient_ending.c $(filter-out mmserver/ending.c,$(MMSERVER))))
 $(foreach source,$(wildcard tests/system/*.c),\

@@ -111,7 +111,7 @@ def check(run, build, every):
     """(title, failures, console)"""
     options = [f"every={every}"] if every else []
     points = count(run._replace(server="mmserver"), build, options)
-    rounds = {kind: number + number // 8 + 12 + SPARE // run.thin for kind, number in points.items()}
+    rounds = {kind: number + number // 8 + SPARE // min(run.thin, 3) for kind, number in points.items()}
     result, found = boot(run, build, rounds, options)
     if run.server != "mmserver":
         failures = [] if any(DIED.search(line) for line in result.lines) else ["the fault was not found"]

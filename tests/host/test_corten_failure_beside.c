@@ -205,10 +205,10 @@ static struct outcome run_beside(const struct operation *op, uint64_t n)
     port_before_failure = let_partner_run;
     o.status = op->run();
     o.requests = port_requests();
-    port_before_failure = NULL;
     if (!begun)
         sem_post(&go); /* none failed */
     pthread_join(thread, NULL);
+    port_before_failure = NULL;
     sem_destroy(&go);
     sem_destroy(&done);
     port_fail_from(~0ull);

@@ -1,6 +1,6 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, panics, profile, scale, coverage, soak
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, kills, flushes, panics, profile, scale, coverage, soak
 """
 
 import argparse
@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "model"))
 import check_ties  # noqa: E402
 import coverage  # noqa: E402
 import flush_tests  # noqa: E402
+import kill_tests  # noqa: E402
 import machine  # noqa: E402
 import models  # noqa: E402
 import system_tests  # noqa: E402
@@ -236,6 +237,14 @@ def flushes_part(tally, options):
                   details=lines[-20:], repeat=f"make flush-test TEST={name}")
 
 
+def kills_part(tally, options):
+    def report(run, title, failures, lines, seconds):
+        tally.add(f"kills: {title}", seconds, 0 if failures else 1, failures, details=lines[-20:],
+                  repeat=f"make kill-test TEST=kills.{run.name}" + (f" EVERY={options.every}" if options.every else ""))
+
+    kill_tests.check_all(options.filter, options.release, options.every, report)
+
+
 def scale_part(tally, options):
     for name, failures, seconds in test_scale.run(options.release, options.filter):
         tally.add(f"scale: {name}", seconds, 0 if failures else 1, failures, repeat=f"make scale-test TEST={name}")
@@ -326,7 +335,7 @@ def coverage_part(tally, options):
         tally.add(f"coverage: {name}", seconds, 0 if failures else 1, failures, repeat="make coverage-test")
 
 
-PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
+PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "kills": kills_part,
          "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "soak": soak_part,
          "coverage": coverage_part}
 
@@ -341,6 +350,7 @@ def parse():
     parser.add_argument("--soak-seconds", type=int, default=0, help="0: as many calls as --soak-calls")
     parser.add_argument("--soak-calls", type=int, default=10_000_000)
     parser.add_argument("--fuzz-seconds", type=int, default=15)
+    parser.add_argument("--every", type=int, default=0, help="kills: at every so many instructions, besides")
     parser.add_argument("--full", action="store_true", help="the larger models too")
     parser.add_argument("--coverage", metavar="DIRECTORY", help="run kernel and system tests once, under the plug-in")
     return parser.parse_args()

@@ -75,12 +75,18 @@ static status_t cnode_move(struct tcb *t, struct slot *dest)
     return TN_OK;
 }
 
-static status_t cnode_delete(struct slot *s)
+/* A call that starts again has emptied the slot already: what stands there now is another's. */
+static status_t cnode_delete(struct tcb *t, struct slot *s)
 {
+    if (tcb_long_goes_on(t, TCB_LONG_DELETE, slot_ref(s)))
+        return TN_OK; /* drained before it was looked up */
     if (!cdt_room())
         return STATUS_RESTART;
     cdt_remove(s);
-    return cdt_drain();
+    status_t status = cdt_drain();
+    if (status == STATUS_RESTART && hart_self()->current == t)
+        tcb_long_begin(t, TCB_LONG_DELETE, slot_ref(s));
+    return status;
 }
 
 /* Frames and tables are also taken out of every page table; a copy revokes nothing. */
@@ -110,7 +116,7 @@ static status_t cnode_invoke(struct tcb *t, struct cap node, uint64_t label)
     case TN_CNODE_MOVE:
         return cnode_move(t, s);
     case TN_CNODE_DELETE:
-        return cnode_delete(s);
+        return cnode_delete(t, s);
     case TN_CNODE_REVOKE:
         return cnode_revoke(t, s);
     default:

@@ -159,18 +159,17 @@ static status_t scan(struct tcb *t, paddr_t base, uint64_t bytes)
 
 status_t memory_unmap(struct tcb *t, uint64_t w0, uint64_t version, paddr_t base, uint64_t bytes)
 {
-    if (t->scan_w0 != w0 || t->scan_version != version) {
+    if (!tcb_long_goes_on(t, w0, version)) {
         quiesce();
         if (hart_self()->current != t)
             return STATUS_RESTART; /* stopped while it waited: resumed, it begins */
-        t->scan_w0 = w0;
-        t->scan_version = version;
+        tcb_long_begin(t, w0, version);
         t->scan_next = 0;
     }
     status_t status = scan(t, base, bytes);
     if (status != TN_OK)
         return status;
-    t->scan_w0 = 0;
+    tcb_long_over(t);
     if (!flush_left_out(FLUSH_UNMAP))
         shootdown_everything();
     flushcheck_gone(base, bytes);

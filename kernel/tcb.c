@@ -107,7 +107,7 @@ void tcb_stop(struct tcb *t)
     switch (state) {
     case THREAD_READY:
         unready(hart_self(), t);
-        t->scan_w0 = 0; /* a long operation that was interrupted has not begun */
+        tcb_long_over(t);
         return;
     case THREAD_BLOCKED_SEND:
     case THREAD_BLOCKED_RECV:

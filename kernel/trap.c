@@ -29,7 +29,7 @@ void trap_init_hart(void)
     csr_write(scounteren, 7); /* cycle, time, instret for user mode */
     if (platform.has_zicboz)
         csr_set(0x10a, 1ull << 7); /* senvcfg.CBZE: cbo.zero for user mode */
-    csr_set(sie, SIE_SSIE | SIE_SEIE);
+    csr_set(sie, SIE_SSIE);        /* external ones: irq_init_hart, where the hart has a context of the PLIC */
 }
 
 /* One serving of each kind that is pending. */

@@ -153,6 +153,9 @@ $(foreach name,ends quotas,$(eval $(call program,$(name),tests/failure/$(name).c
 MMSERVER := $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)
 $(eval $(call program,leaky_server,tests/failure/leaky_threads.c $(filter-out mmserver/threads.c,$(MMSERVER))))
 $(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mmserver/frames.c,$(MMSERVER))))
+# Memory servers that attack, all the time or at instants of their choice.
+$(foreach rhythm,steady paced,$(eval $(call program,$(patsubst hostile_steady,hostile_server,hostile_$(rhythm)),\
+    $(addprefix tests/hostile/,server.c attack.c race.c $(rhythm).c))))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 
@@ -370,7 +373,7 @@ verify:
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/failure tests/bench \
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/failure tests/hostile tests/bench \
                  tests/verify platform/qemu-virt))
 PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \

@@ -156,6 +156,7 @@ $(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mms
 # Memory servers that attack, all the time or at instants of their choice.
 $(foreach rhythm,steady paced,$(eval $(call program,$(patsubst hostile_steady,hostile_server,hostile_$(rhythm)),\
     $(addprefix tests/hostile/,server.c attack.c race.c $(rhythm).c))))
+$(foreach name,messages threads faults,$(eval $(call program,hostile_$(name),tests/hostile/$(name).c)))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 

@@ -86,7 +86,7 @@ int prepare(unsigned levels);
 /* One of the ATTACKS kinds of attack. */
 void attack(unsigned which);
 
-/* Whether the threads of the race could be made, at the priority that the caller has. */
+/* Whether the threads of the race could be made; `priority` is the caller's. They run while race() does. */
 int race_prepare(const struct server_start *start, unsigned priority);
 
 /* The race: for so many batches of this thread's, another one takes the ground away from under it, and a third one uses it. */

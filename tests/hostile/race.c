@@ -146,8 +146,7 @@ int race_prepare(const struct server_start *start, unsigned priority)
            write_runs(main_ipc, &run, 1) == TN_OK &&
            thread_make(MOLE_TCB, mole_main, 0, priority, 1 % start->harts) &&
            thread_make(DOOMED_TCB, doomed_main, 1, priority, 2 % start->harts) &&
-           tn_tcb_set_buffer(MOLE_TCB, MOLE_BUFFER, 0, 1) == TN_OK && tn_tcb_resume(MOLE_TCB) == TN_OK &&
-           tn_tcb_resume(DOOMED_TCB) == TN_OK;
+           tn_tcb_set_buffer(MOLE_TCB, MOLE_BUFFER, 0, 1) == TN_OK;
 }
 
 /* A fault of doomed's: of a page that comes and goes, or it is wrong. It may try again. */
@@ -209,6 +208,7 @@ void race(unsigned batches)
     unsigned before = flag(&rounds);
 
     flag_set(&racing, 1);
+    MUST(tn_tcb_resume(MOLE_TCB) == TN_OK && tn_tcb_resume(DOOMED_TCB) == TN_OK);
     for (unsigned i = 0; i < batches || flag(&rounds) < before + 3; i++) {
         use_ground();
         serve_doomed();
@@ -221,7 +221,6 @@ void race(unsigned batches)
         serve_doomed();
         tn_yield();
     }
-    MUST(tn_tcb_suspend(DOOMED_TCB) == TN_OK);
+    MUST(tn_tcb_suspend(MOLE_TCB) == TN_OK && tn_tcb_suspend(DOOMED_TCB) == TN_OK);
     check_ground();
-    MUST(tn_tcb_resume(DOOMED_TCB) == TN_OK);
 }

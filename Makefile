@@ -156,6 +156,8 @@ $(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mms
 # Memory servers that attack, all the time or at instants of their choice.
 $(foreach rhythm,steady paced,$(eval $(call program,$(patsubst hostile_steady,hostile_server,hostile_$(rhythm)),\
     $(addprefix tests/hostile/,server.c attack.c race.c $(rhythm).c))))
+$(eval $(call program,hostile_faults_init,tests/hostile/faults_init.c tests/failure/drive.c \
+    $(filter-out apps/init/main.c,$(wildcard apps/init/*.c apps/init/*.S))))
 $(foreach name,messages threads faults,$(eval $(call program,hostile_$(name),tests/hostile/$(name).c)))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))

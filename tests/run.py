@@ -1,6 +1,7 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, panics, profile, scale, coverage, soak
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, panics, profile, scale, servers,
+                                  coverage, soak
 """
 
 import argparse
@@ -25,6 +26,7 @@ import tap  # noqa: E402
 import test_coverage  # noqa: E402
 import test_profile  # noqa: E402
 import test_scale  # noqa: E402
+import test_servers  # noqa: E402
 
 HOST_LIMIT_S = 300
 FUZZ_BYTES_MAX = 160 << 10  # the largest seed is an initrd
@@ -226,6 +228,11 @@ def scale_part(tally, options):
         tally.add(f"scale: {name}", seconds, 0 if failures else 1, failures, repeat=f"make scale-test TEST={name}")
 
 
+def servers_part(tally, options):
+    for name, failures, seconds in test_servers.run(options.release, options.filter):
+        tally.add(f"servers: {name}", seconds, 0 if failures else 1, failures, repeat=f"make servers-test TEST={name}")
+
+
 def model_part(tally, options):
     runs = models.all_runs()
     if options.filter in "ties of the models to the code":
@@ -282,7 +289,7 @@ def coverage_part(tally, options):
 
 
 PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
-         "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "soak": soak_part,
+         "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "servers": servers_part, "soak": soak_part,
          "coverage": coverage_part}
 
 

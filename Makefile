@@ -153,6 +153,7 @@ $(foreach name,ends quotas,$(eval $(call program,$(name),tests/failure/$(name).c
 MMSERVER := $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)
 $(eval $(call program,leaky_server,tests/failure/leaky_threads.c $(filter-out mmserver/threads.c,$(MMSERVER))))
 $(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mmserver/frames.c,$(MMSERVER))))
+$(eval $(call program,careless_server,tests/hostile/careless_args.c $(filter-out mmserver/mmargs.c,$(MMSERVER))))
 # Memory servers that attack, all the time or at instants of their choice.
 $(foreach rhythm,steady paced,$(eval $(call program,$(patsubst hostile_steady,hostile_server,hostile_$(rhythm)),\
     $(addprefix tests/hostile/,server.c attack.c race.c $(rhythm).c))))
@@ -175,7 +176,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | servers-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
@@ -288,7 +289,7 @@ both-builds: build/input.txt
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale coverage
+	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale servers coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -299,6 +300,8 @@ profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
+servers-test: both-builds
+	@$(RUN_TESTS) servers
 scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
 panic-test: both-builds

@@ -156,7 +156,6 @@ static void attack_capabilities(void)
     MUST(tn_tcb_set_priority(TN_SERVER_TCB, 63) == TN_INVALID_ARGUMENT);
 }
 
-
 void attack(unsigned which)
 {
     static void (*const kind[ATTACKS])(void) = {attack_memory, attack_shape, attack_halfway, attack_freed,

@@ -11,39 +11,39 @@
 #include <tenon/server_start.h>
 
 enum { /* slots */
-    MEMORY = TN_SERVER_FIRST_FREE,
-    NODE_EP,
-    NODE_REPLY,
-    NODE_GATE,
-    GIVEN,
-    FRAME,
-    WEAK, /* FRAME, to be read */
-    LEAF,
-    LEAF2,
-    MIDDLE,
-    ROOT,
-    WINDOW,
-    SMALL,
-    PAGE1,
-    UPPER,
-    TIMER,
-    RACE_MEMORY, /* race.c, from here on */
-    RACE_FRAME,
-    RACE_TABLE,
-    RACE_EP,
-    RACE_REPLY,
-    MOLE_TCB,
-    MOLE_BUFFER,
-    DOOMED_TCB,
-    LAST
+       MEMORY = TN_SERVER_FIRST_FREE,
+       NODE_EP,
+       NODE_REPLY,
+       NODE_GATE,
+       GIVEN,
+       FRAME,
+       WEAK, /* FRAME, to be read */
+       LEAF,
+       LEAF2,
+       MIDDLE,
+       ROOT,
+       WINDOW,
+       SMALL,
+       PAGE1,
+       UPPER,
+       TIMER,
+       RACE_MEMORY, /* race.c, from here on */
+       RACE_FRAME,
+       RACE_TABLE,
+       RACE_EP,
+       RACE_REPLY,
+       MOLE_TCB,
+       MOLE_BUFFER,
+       DOOMED_TCB,
+       LAST
 };
 
 #define WINDOW_VA 0x1000000000ull
 #define TABLE_SPAN (TN_PAGE_BYTES * TN_PT_ENTRIES)
-enum { AT_WINDOW, AT_LEAF, AT_LEAF2 };                              /* entries of MIDDLE */
+enum { AT_WINDOW, AT_LEAF, AT_LEAF2 };                               /* entries of MIDDLE */
 enum { VIEW_LEAF, VIEW_LEAF2, VIEW_MIDDLE, VIEW_WINDOW, VIEW_RACE }; /* entries of WINDOW */
-#define ENTRY 100                                                   /* of LEAF, where attack.c writes */
-#define ATTACKS 5u                                                  /* kinds of attack */
+#define ENTRY 100                                                    /* of LEAF, where attack.c writes */
+#define ATTACKS 5u                                                   /* kinds of attack */
 
 #define main_ipc ((struct tn_ipc_buffer *)TN_SERVER_IPC_BUFFER)
 

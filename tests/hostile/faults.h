@@ -11,7 +11,7 @@ enum fault_way {
     FAULT_TOUCHES,
 
     FAULT_SP = FAULT_TOUCHES, /* a request with a stack pointer of this value: is answered */
-    FAULT_BUFFER_UNMAPPED,    /* long messages with the IPC buffer's page taken away: answered, then its use is a fault */
+    FAULT_BUFFER_UNMAPPED, /* long messages with the IPC buffer's page taken away: answered, then its use is a fault */
     FAULT_BUFFER_PROTECTED,
     FAULT_BUFFER_REPLACED, /* by another page: answered */
     FAULT_UNMAP,           /* ADDRESS LENGTH of what the program needs to go on */

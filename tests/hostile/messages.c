@@ -91,9 +91,18 @@ static bool mine(struct sandbox *s)
 
 static uint64_t label_of(unsigned i)
 {
-    static const uint64_t far[] = {127,          128,          255,          256,          4095,
-                                   4096,         1ull << 31,   1ull << 32,   (1ull << 51) - 1,
-                                   (1ull << 32) + MM_MAP, (1ull << 32) + MM_EXIT, (1ull << 50) + MM_THREAD_EXIT};
+    static const uint64_t far[] = {127,
+                                   128,
+                                   255,
+                                   256,
+                                   4095,
+                                   4096,
+                                   1ull << 31,
+                                   1ull << 32,
+                                   (1ull << 51) - 1,
+                                   (1ull << 32) + MM_MAP,
+                                   (1ull << 32) + MM_EXIT,
+                                   (1ull << 50) + MM_THREAD_EXIT};
 
     return i < LABELS_PLAIN ? i : i - LABELS_PLAIN < sizeof far / sizeof far[0] ? far[i - LABELS_PLAIN] : ~0ull;
 }
@@ -345,7 +354,8 @@ static void ranges(struct sandbox *s)
 /* Counters from anywhere on. */
 static void statistics(struct sandbox *s)
 {
-    static const uint64_t first[] = {0, 1, MM_COUNTERS - 1, MM_COUNTERS, MM_COUNTERS + 1, 1ull << 32, 1ull << 63, ~0ull};
+    static const uint64_t first[] = {0,          1,    MM_COUNTERS - 1, MM_COUNTERS, MM_COUNTERS + 1, 1ull << 32,
+                                     1ull << 63, ~0ull};
 
     for (unsigned i = 0; i < sizeof first / sizeof first[0]; i++) {
         struct tn_msg m = tn_call(TN_CLIENT_MM, tn_info(MM_STAT, 0, 1), first[i], 0, 0, 0);
@@ -425,8 +435,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*function)(struct sandbox *);
-    } parts[] = {{"lengths", lengths}, {"sends", sends},           {"map", maps}, {"unmap and protect", ranges},
-                 {"statistics", statistics}, {"threads", thread_requests}};
+    } parts[] = {{"lengths", lengths},          {"sends", sends},           {"map", maps},
+                 {"unmap and protect", ranges}, {"statistics", statistics}, {"threads", thread_requests}};
     uint64_t made = 0, held = 0;
 
     threads = check_argument(argc, argv, 1, 4);

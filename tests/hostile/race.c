@@ -143,8 +143,7 @@ int race_prepare(const struct server_start *start, unsigned priority)
 
     return make(MEMORY, TN_UNTYPED, 14, RACE_MEMORY) == TN_OK && make(MEMORY, TN_ENDPOINT, 0, RACE_EP) == TN_OK &&
            make(MEMORY, TN_REPLY, 0, RACE_REPLY) == TN_OK && make(MEMORY, TN_FRAME, 12, MOLE_BUFFER) == TN_OK &&
-           write_runs(main_ipc, &run, 1) == TN_OK &&
-           thread_make(MOLE_TCB, mole_main, 0, priority, 1 % start->harts) &&
+           write_runs(main_ipc, &run, 1) == TN_OK && thread_make(MOLE_TCB, mole_main, 0, priority, 1 % start->harts) &&
            thread_make(DOOMED_TCB, doomed_main, 1, priority, 2 % start->harts) &&
            tn_tcb_set_buffer(MOLE_TCB, MOLE_BUFFER, 0, 1) == TN_OK;
 }

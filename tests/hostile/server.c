@@ -85,8 +85,7 @@ static int begin(const struct server_start *start)
         ok = tn_gate_set(NODE_GATE, i, NODE_EP) == TN_OK;
     }
     main_ipc->caps[0] = GIVEN;
-    return ok && rhythm_begin(start) &&
-           tn_send(TN_SERVER_READY, tn_info(SERVER_READY, 1, 0), 0, 0, 0, 0) == TN_OK;
+    return ok && rhythm_begin(start) && tn_send(TN_SERVER_READY, tn_info(SERVER_READY, 1, 0), 0, 0, 0, 0) == TN_OK;
 }
 
 void hostile_main(const struct server_start *start)

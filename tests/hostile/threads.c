@@ -19,8 +19,8 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define EXIT_STATUS 7
-#define ENDS_EACH 4u  /* threads that must have been ended, for each place */
-#define LATEST_S 30u  /* on a busy host it takes longer than asked for, but no longer than this */
+#define ENDS_EACH 4u /* threads that must have been ended, for each place */
+#define LATEST_S 30u /* on a busy host it takes longer than asked for, but no longer than this */
 
 /* What a raw thread does: a system call with these registers, or (call == TOUCH) stores to `count` pages from arg[0] on. */
 struct raw {

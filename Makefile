@@ -114,6 +114,26 @@ $(BUILD)/kernel.elf: $(BUILD)/ksyms.o $(KERNEL_OBJECTS) kernel/kernel.ld
 	$(Q)$(LINK_KERNEL) $(KERNEL_OBJECTS) $(BUILD)/ksyms.o
 	$(Q)$(call KSYMS,$@) | cmp - $(BUILD)/ksyms.S
 
+# That hostile servers find something: kernels each of which lacks one check. tests/hostile/kernel_NAME.sed says in its first line in
+# which file, and must change it.
+BROKEN_KERNELS := $(patsubst tests/hostile/kernel_%.sed,%,$(wildcard tests/hostile/kernel_*.sed))
+lacks = $(shell sed -n '1s|^. breaks: ||p' tests/hostile/kernel_$(1).sed)
+# $(call broken_kernel,NAME,FILE)
+define broken_kernel
+$(BUILD)/broken/$(1)/$(2): $(2) tests/hostile/kernel_$(1).sed
+	@mkdir -p $$(@D)
+	$$(Q)sed -f tests/hostile/kernel_$(1).sed $$< > $$@
+	$$(Q)! cmp -s $$< $$@ || { echo "tests/hostile/kernel_$(1).sed does not change $(2)"; rm $$@; exit 1; }
+$(BUILD)/broken/$(1)/kernel.o: $(BUILD)/broken/$(1)/$(2) $(BUILD)/kernel/$(2).o
+	$$(Q)$(CC) $(KERNEL_FLAGS) -w -iquote $(dir $(2)) -c $$< -o $$@
+$(BUILD)/broken/$(1)/kernel.elf: $(BUILD)/broken/$(1)/kernel.o $(KERNEL_OBJECTS) kernel/kernel.ld
+	@echo "  link  $$@"
+	$$(Q)$$(LINK_KERNEL) $(filter-out %/$(2).o,$(KERNEL_OBJECTS)) $$<
+endef
+$(foreach name,$(BROKEN_KERNELS),$(eval $(call broken_kernel,$(name),$(call lacks,$(name)))))
+broken-kernels: $(BROKEN_KERNELS:%=$(BUILD)/broken/%/kernel.elf)
+.PHONY: broken-kernels
+
 #--- Libraries and programs --------------------------------------------------------------------------------------------
 USER_LD := platform/qemu-virt/user.ld
 IPC     := $(wildcard libipc/*.c libipc/*.S)
@@ -176,7 +196,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | servers-test | coverage-test | fuzz | model     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | hostile-test | servers-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
@@ -288,8 +308,8 @@ both-builds: build/input.txt
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale servers coverage
+test: host-programs both-builds broken-kernels build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
+	@$(RUN_TESTS) model host fuzz kernel system hostile flushes panics profile scale servers coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -300,6 +320,8 @@ profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
+hostile-test: both-builds broken-kernels
+	@$(RUN_TESTS) hostile
 servers-test: both-builds
 	@$(RUN_TESTS) servers
 scale-test: all build/plugins/timing.so

@@ -6,29 +6,20 @@
  *     map, ...   each request with each combination of arguments out of the classes below
  *     sends      the same labels and lengths by messages that ask for no answer
  *
- * What the answer must be is decided here from docs/mm-protocol.md alone (hostile_oracle.h). A request that is well formed is made
+ * What the answer must be is decided here from docs/mm-protocol.md alone (oracle.h). A request that is well formed is made
  * where it hurts nobody: in a range of the thread's own, some pages of which must stay as they are. Ones that would end the program
  * are left out; hostile_faults makes those. YIELD not 0: the thread yields after each request.
  */
 #include "oracle.h"
+#include "sandbox.h"
 #include <tenon/thread.h>
-#include "../system/check.h"
 
 #define BOGUS 0x7e57000000000123ull
 #define THREADS_MAX 16u
-#define SANDBOX_PAGES 16u
-#define HOLE_FIRST 6u /* pages 6 and 7 are not mapped */
-#define HOLE_PAGES 2u
-#define GUARD 0xa5
 #define LABELS_PLAIN 65u
 #define INFO_WORDS 128u /* that the info word can say */
 
-static uint64_t threads, yields, user_end;
-
-struct sandbox {
-    uint64_t low; /* SANDBOX_PAGES, and before and behind them a page that is GUARD from end to end */
-    uint64_t index, made, turn;
-};
+static uint64_t threads, yields;
 
 static int64_t request(struct sandbox *s, uint64_t label, uint64_t m0, uint64_t m1, uint64_t m2, uint64_t m3)
 {
@@ -39,46 +30,6 @@ static int64_t request(struct sandbox *s, uint64_t label, uint64_t m0, uint64_t 
         tn_yield();
     }
     return result;
-}
-
-static void sandbox_restore(struct sandbox *s)
-{
-    EXPECT_EQUAL(mm_map(s->low, SANDBOX_PAGES * PAGE, MM_RW, MM_ANON | MM_FIXED), s->low);
-    EXPECT_EQUAL(mm_unmap(s->low + HOLE_FIRST * PAGE, HOLE_PAGES * PAGE), 0);
-}
-
-static void sandbox_check(const struct sandbox *s)
-{
-    const unsigned char *before = (const unsigned char *)s->low - PAGE;
-    const unsigned char *behind = (const unsigned char *)s->low + SANDBOX_PAGES * PAGE;
-
-    for (unsigned i = 0; i < PAGE; i++) {
-        if (!EXPECT(before[i] == GUARD && behind[i] == GUARD)) {
-            return;
-        }
-    }
-}
-
-static void sandbox_make(struct sandbox *s, uint64_t index)
-{
-    int64_t low = mm_map(0, (SANDBOX_PAGES + 2) * PAGE, MM_RW, MM_ANON);
-
-    EXPECT(low > 0);
-    *s = (struct sandbox){.low = (uint64_t)low + PAGE, .index = index};
-    memset((void *)low, GUARD, PAGE);
-    memset((void *)(s->low + SANDBOX_PAGES * PAGE), GUARD, PAGE);
-    sandbox_restore(s);
-}
-
-static bool in_sandbox(const struct sandbox *s, uint64_t address, uint64_t bytes)
-{
-    return address >= s->low && bytes <= SANDBOX_PAGES * PAGE && address - s->low <= SANDBOX_PAGES * PAGE - bytes;
-}
-
-/* Where nothing ever is: below every program. */
-static bool in_nothing(uint64_t address, uint64_t bytes)
-{
-    return bytes <= LOWEST_PROGRAM && address <= LOWEST_PROGRAM - bytes;
 }
 
 /* The work is shared out among the threads: true, it is this one's turn. */
@@ -175,80 +126,6 @@ static void sends(struct sandbox *s)
 
 /* ---- arguments ---- */
 
-#define ADDRESSES 23u
-static uint64_t address_of(const struct sandbox *s, unsigned i)
-{
-    const uint64_t value[ADDRESSES] = {0,
-                                       1,
-                                       PAGE - 1,
-                                       PAGE,
-                                       0xffff,
-                                       0x10000,
-                                       s->low,
-                                       s->low + 1,
-                                       s->low + PAGE - 1,
-                                       s->low + HOLE_FIRST * PAGE,
-                                       s->low + (SANDBOX_PAGES - 1) * PAGE,
-                                       user_end - PAGE,
-                                       user_end - 1,
-                                       user_end,
-                                       user_end + PAGE,
-                                       2 * user_end,
-                                       1ull << 62,
-                                       1ull << 63,
-                                       0xffffffc000000000,
-                                       0xffffffff80000000,
-                                       -PAGE,
-                                       -PAGE + 1,
-                                       ~0ull};
-
-    return value[i];
-}
-
-#define LENGTHS 19u
-static uint64_t length_of(const struct sandbox *s, unsigned i)
-{
-    const uint64_t value[LENGTHS] = {0,
-                                     1,
-                                     PAGE - 1,
-                                     PAGE,
-                                     PAGE + 1,
-                                     3 * PAGE,
-                                     1ull << 21,
-                                     1ull << 30,
-                                     user_end - s->low,
-                                     user_end - s->low + 1,
-                                     user_end - PAGE,
-                                     user_end,
-                                     user_end + 1,
-                                     -s->low,
-                                     -s->low + PAGE,
-                                     1ull << 63,
-                                     -PAGE,
-                                     -PAGE + 1,
-                                     ~0ull};
-
-    return value[i];
-}
-
-static const uint64_t prots[] = {0, 1, 2, 3, 4, 7, 8, 1ull << 31, 1ull << 32, 1ull << 63, ~0ull};
-#define PROTS (sizeof prots / sizeof prots[0])
-static const uint64_t flags[] = {MM_ANON,
-                                 MM_ANON | MM_FIXED,
-                                 MM_ANON | MM_NOREPLACE,
-                                 MM_ANON | MM_FIXED | MM_NOREPLACE,
-                                 MM_ANON | MM_POPULATE,
-                                 0,
-                                 2,
-                                 0x20,
-                                 MM_ANON | 3,
-                                 MM_ANON | 0x40000,
-                                 MM_ANON | 0x100,
-                                 MM_ANON | 1ull << 31,
-                                 MM_ANON | 1ull << 32,
-                                 ~0ull};
-#define FLAGS (sizeof flags / sizeof flags[0])
-
 static void one_map(struct sandbox *s, uint64_t address, uint64_t bytes, uint64_t prot, uint64_t how)
 {
     int64_t wanted = oracle_map(user_end, address, bytes, prot, how);
@@ -293,13 +170,6 @@ static void maps(struct sandbox *s)
         }
     }
     sandbox_check(s);
-}
-
-static bool has_hole(const struct sandbox *s, uint64_t address, uint64_t bytes)
-{
-    uint64_t hole = s->low + HOLE_FIRST * PAGE;
-
-    return address < hole + HOLE_PAGES * PAGE && address + pages_up(bytes) > hole;
 }
 
 static void one_unmap(struct sandbox *s, uint64_t address, uint64_t bytes)

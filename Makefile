@@ -114,6 +114,26 @@ $(BUILD)/kernel.elf: $(BUILD)/ksyms.o $(KERNEL_OBJECTS) kernel/kernel.ld
 	$(Q)$(LINK_KERNEL) $(KERNEL_OBJECTS) $(BUILD)/ksyms.o
 	$(Q)$(call KSYMS,$@) | cmp - $(BUILD)/ksyms.S
 
+# That hostile servers find something: kernels each of which lacks one check. tests/hostile/kernel_NAME.sed says in its first line in
+# which file, and must change it.
+BROKEN_KERNELS := $(patsubst tests/hostile/kernel_%.sed,%,$(wildcard tests/hostile/kernel_*.sed))
+lacks = $(shell sed -n '1s|^. breaks: ||p' tests/hostile/kernel_$(1).sed)
+# $(call broken_kernel,NAME,FILE)
+define broken_kernel
+$(BUILD)/broken/$(1)/$(2): $(2) tests/hostile/kernel_$(1).sed
+	@mkdir -p $$(@D)
+	$$(Q)sed -f tests/hostile/kernel_$(1).sed $$< > $$@
+	$$(Q)! cmp -s $$< $$@ || { echo "tests/hostile/kernel_$(1).sed does not change $(2)"; rm $$@; exit 1; }
+$(BUILD)/broken/$(1)/kernel.o: $(BUILD)/broken/$(1)/$(2) $(BUILD)/kernel/$(2).o
+	$$(Q)$(CC) $(KERNEL_FLAGS) -w -iquote $(dir $(2)) -c $$< -o $$@
+$(BUILD)/broken/$(1)/kernel.elf: $(BUILD)/broken/$(1)/kernel.o $(KERNEL_OBJECTS) kernel/kernel.ld
+	@echo "  link  $$@"
+	$$(Q)$$(LINK_KERNEL) $(filter-out %/$(2).o,$(KERNEL_OBJECTS)) $$<
+endef
+$(foreach name,$(BROKEN_KERNELS),$(eval $(call broken_kernel,$(name),$(call lacks,$(name)))))
+broken-kernels: $(BROKEN_KERNELS:%=$(BUILD)/broken/%/kernel.elf)
+.PHONY: broken-kernels
+
 #--- Libraries and programs --------------------------------------------------------------------------------------------
 USER_LD := platform/qemu-virt/user.ld
 IPC     := $(wildcard libipc/*.c libipc/*.S)
@@ -158,6 +178,13 @@ $(eval $(call program,short_server,$(addprefix tests/failure/short_,process.c th
     $(filter-out $(addprefix mmserver/,process.c threads.c port.c),$(MMSERVER))))
 $(eval $(call program,hasty_server,tests/failure/hasty_worker.c $(filter-out mmserver/worker.c,$(MMSERVER))))
 $(eval $(call program,impatient_server,tests/failure/impatient_ending.c $(filter-out mmserver/ending.c,$(MMSERVER))))
+$(eval $(call program,careless_server,tests/hostile/careless_args.c $(filter-out mmserver/mmargs.c,$(MMSERVER))))
+# Memory servers that attack, all the time or at instants of their choice.
+$(foreach rhythm,steady paced,$(eval $(call program,$(patsubst hostile_steady,hostile_server,hostile_$(rhythm)),\
+    $(addprefix tests/hostile/,server.c attack.c race.c $(rhythm).c))))
+$(eval $(call program,hostile_faults_init,tests/hostile/faults_init.c tests/failure/drive.c \
+    $(filter-out apps/init/main.c,$(wildcard apps/init/*.c apps/init/*.S))))
+$(foreach name,messages threads faults,$(eval $(call program,hostile_$(name),tests/hostile/$(name).c)))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 
@@ -174,7 +201,8 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | kill-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
+	@echo "make host-test | kernel-test | system-test | kill-test | hostile-test | servers-test | flush-test | panic-test |"
+	@echo "     profile-test | scale-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
@@ -286,8 +314,8 @@ both-builds: build/input.txt
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so build/plugins/between.so
-	@$(RUN_TESTS) model host fuzz kernel system kills flushes panics profile scale coverage
+test: host-programs both-builds broken-kernels $(addprefix build/plugins/,profile.so timing.so coverage.so between.so)
+	@$(RUN_TESTS) model host fuzz kernel system kills hostile flushes panics profile scale servers coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -302,6 +330,10 @@ kill-test: all build/plugins/between.so
 	@$(RUN_TESTS) --every $(EVERY) kills
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
+hostile-test: both-builds broken-kernels
+	@$(RUN_TESTS) hostile
+servers-test: both-builds
+	@$(RUN_TESTS) servers
 scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
 panic-test: both-builds
@@ -379,7 +411,7 @@ verify:
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.
 ALL_FORMATTED := $(wildcard $(addsuffix /*.[ch],kernel kernel/include/tenon libboot libboot/boot libipc libipc/include/* \
-                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/failure tests/bench \
+                 mmserver mmserver/include/* mmserver/corten apps/* tests/host tests/kernel tests/system tests/spec tests/failure tests/hostile tests/bench \
                  tests/verify platform/qemu-virt))
 PLUGIN_C := $(wildcard platform/qemu-virt/*.c)
 CLANG_LINT := $(CLANG) -fsyntax-only -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \

@@ -368,7 +368,7 @@ void flushcheck_entry(const pte_t *entry, pte_t old, pte_t value, bool wanted)
         link_new(&w, value);
 }
 
-void flushcheck_gone(paddr_t base, uint64_t bytes)
+void flushcheck_gone(paddr_t base, uint64_t bytes, uint64_t cleared)
 {
     for (uint64_t at = 0; at < bytes; at += TN_PAGE_BYTES) {
         paddr_t page = {base.v + at};
@@ -377,14 +377,14 @@ void flushcheck_gone(paddr_t base, uint64_t bytes)
             continue;
         struct stale s = r->stale;
         record_close(r);
-        if (is_pending(&s))
+        if (s.when <= cleared && is_pending(&s))
             found("memory that was taken back is used again", page, &s);
     }
 }
 
 void flushcheck_retyped(paddr_t base, uint64_t bytes)
 {
-    flushcheck_gone(base, bytes);
+    flushcheck_gone(base, bytes, ~0ull); /* nobody can map it now */
     for (uint64_t at = 0; at < bytes; at += TN_PAGE_BYTES) {
         struct record *r = record_open((paddr_t){base.v + at});
         if (!r)

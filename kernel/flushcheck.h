@@ -31,8 +31,9 @@ void flushcheck_init(paddr_t ram_base, uint64_t ram_pages);
 void flushcheck_entry(const pte_t *entry, pte_t old, pte_t value, bool wanted);
 /* The table became the root of a space; asid 0: one without an ASID. */
 void flushcheck_root(paddr_t table, uint64_t asid);
-/* Nothing may reach the range any more. */
-void flushcheck_gone(paddr_t base, uint64_t bytes);
+/* Nothing may reach the range any more by what was taken back until `cleared` (flushlog_tick). Later ones are those of whoever
+ * holds the original of a capability that is revoked, and goes on mapping with it behind the search. */
+void flushcheck_gone(paddr_t base, uint64_t bytes, uint64_t cleared);
 /* The pages get a new type: nothing may reach them, and their history begins anew. */
 void flushcheck_retyped(paddr_t base, uint64_t bytes);
 /* The ASID gets a new space. */
@@ -62,9 +63,9 @@ static inline void flushcheck_root(paddr_t table, uint64_t asid)
 {
     (void)table, (void)asid;
 }
-static inline void flushcheck_gone(paddr_t base, uint64_t bytes)
+static inline void flushcheck_gone(paddr_t base, uint64_t bytes, uint64_t cleared)
 {
-    (void)base, (void)bytes;
+    (void)base, (void)bytes, (void)cleared;
 }
 static inline void flushcheck_retyped(paddr_t base, uint64_t bytes)
 {

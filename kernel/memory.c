@@ -169,9 +169,10 @@ status_t memory_unmap(struct tcb *t, uint64_t w0, uint64_t version, paddr_t base
     status_t status = scan(t, base, bytes);
     if (status != TN_OK)
         return status;
+    uint64_t cleared = flushlog_tick();
     tcb_long_over(t);
     if (!flush_left_out(FLUSH_UNMAP))
         shootdown_everything();
-    flushcheck_gone(base, bytes);
+    flushcheck_gone(base, bytes, cleared);
     return TN_OK;
 }

@@ -1,6 +1,7 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: model, host, fuzz, kernel, system, kills, flushes, panics, profile, scale, coverage, soak
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, kills, hostile, flushes, panics, profile,
+                                  scale, servers, coverage, soak
 """
 
 import argparse
@@ -20,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "model"))
 import check_ties  # noqa: E402
 import coverage  # noqa: E402
 import flush_tests  # noqa: E402
+import hostile_tests  # noqa: E402
 import kill_tests  # noqa: E402
 import machine  # noqa: E402
 import models  # noqa: E402
@@ -28,6 +30,7 @@ import tap  # noqa: E402
 import test_coverage  # noqa: E402
 import test_profile  # noqa: E402
 import test_scale  # noqa: E402
+import test_servers  # noqa: E402
 
 HOST_LIMIT_S = 300
 FUZZ_BYTES_MAX = 160 << 10  # the largest seed is an initrd
@@ -216,6 +219,14 @@ def system_part(tally, options):
                       repeat=run.repeat())
 
 
+def hostile_part(tally, options):
+    for name in hostile_tests.names():
+        if options.filter in name:
+            failures, lines, seconds = hostile_tests.check(name, options.release)
+            tally.add(f"hostile: a kernel without '{name}'", seconds, 0 if failures else 1, failures, details=lines[-20:],
+                      repeat=f"make hostile-test TEST={name}")
+
+
 def profile_part(tally, options):
     for name, failures, seconds in test_profile.run(options.release, options.filter):
         tally.add(f"profile: {name}", seconds, 0 if failures else 1, failures, repeat=f"make profile-test TEST={name}")
@@ -248,6 +259,11 @@ def kills_part(tally, options):
 def scale_part(tally, options):
     for name, failures, seconds in test_scale.run(options.release, options.filter):
         tally.add(f"scale: {name}", seconds, 0 if failures else 1, failures, repeat=f"make scale-test TEST={name}")
+
+
+def servers_part(tally, options):
+    for name, failures, seconds in test_servers.run(options.release, options.filter):
+        tally.add(f"servers: {name}", seconds, 0 if failures else 1, failures, repeat=f"make servers-test TEST={name}")
 
 
 def model_part(tally, options):
@@ -336,8 +352,8 @@ def coverage_part(tally, options):
 
 
 PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "kills": kills_part,
-         "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "soak": soak_part,
-         "coverage": coverage_part}
+         "hostile": hostile_part, "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part,
+         "servers": servers_part, "soak": soak_part, "coverage": coverage_part}
 
 
 def parse():

@@ -7,7 +7,7 @@
     // sweep: WORD VALUE...   one run for each value, which stands where the description says WORD
 
 Keys of the first line; those with several values are run in every combination:
-    harts (4)   mmu (the widest)   mm, flush (as the description says)   build (release, and its first combination in debug)
+    harts (4)   mmu (the widest)   mm, flush (as the description says)   build (release, and the first and last combination in debug)
     mem (512M)  of the machine
     expect      passed: status 0 and the line 'tenon: passed';  failed: any other status, no such line;
                 ended: either, but a failure with its line, 'tenon: failed: why', or the kernel's 'boot: why'
@@ -52,7 +52,8 @@ class Test:
         combinations = list(itertools.product(*(self.keys[key] for key in ("harts", "mmu", "mm", "flush", "mem")), self.sweep))
         builds = self.keys["build"] or ["release"]
         result = [Run(self, build, *values) for build in builds for values in combinations]
-        return result + ([] if self.keys["build"] else [Run(self, "debug", *combinations[0])])
+        ends = list(dict.fromkeys([combinations[0], combinations[-1]]))
+        return result + ([] if self.keys["build"] else [Run(self, "debug", *values) for values in ends])
 
     def coverage_runs(self):
         """Each lock protocol and each flush policy once, in the release build where the test allows: a subset of runs()."""

@@ -1,10 +1,11 @@
 /* bench: figures of the memory operations that a client asks for.
  *
- * usage: bench [SUITE]
+ * usage: bench [SUITE] [yield]
  *     ops       the table: instructions of each operation, on one hart; what is run without an argument
  *     batch     instructions of faults and munmap of many pages, on one hart
  *     memory    bytes of tables, metadata, objects
  *     flushes   flushes and remote interrupts, on all harts
+ * With `yield` other threads of this hart get their turn after each sample.
  * Exit status: 0, or 1: an operation did not do what it should (a line says which), so the figures mean nothing.
  */
 #include <string.h>
@@ -41,5 +42,6 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < MEASURE_SAMPLES_MAX; i++)
         samples.sample[i] = 1; /* its pages are there before anything is measured */
     micro_init();
+    measure_yields = argc > 2 && strcmp(argv[2], "yield") == 0;
     return run(argc > 1 ? argv[1] : "ops", &samples) ? 0 : 1;
 }

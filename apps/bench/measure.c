@@ -12,6 +12,7 @@
 #define CONTROL_SAMPLES 64
 #define KNOWN_INSTRS 1000
 
+bool measure_yields;
 static uint64_t reading_instrs;
 
 void measure_say(const char *format, ...)
@@ -29,6 +30,8 @@ void measure_add(struct measure *m, uint64_t before, uint64_t after)
 {
     if (m->count < MEASURE_SAMPLES_MAX)
         m->sample[m->count++] = after - before - reading_instrs;
+    if (measure_yields)
+        tn_yield();
 }
 
 static int by_value(const void *a, const void *b)

@@ -27,6 +27,9 @@ struct measure {
     uint64_t sample[MEASURE_SAMPLES_MAX]; /* instructions */
 };
 
+/* After each sample other threads of the priority get their turn: to be set before the first one. */
+extern bool measure_yields;
+
 /* Finds what two readings count with nothing between them, and prints it. Call once, before everything else. */
 void measure_calibrate(void);
 

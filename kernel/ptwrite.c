@@ -128,6 +128,7 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
     if (!words_fit(b, u->in, u->count))
         return TN_TRUNCATED_MESSAGE;
     /*@ loop invariant 0 <= i <= u->count; loop assigns i; */
+    /*% invariant i <= u->count; changes i; */
     for (uint32_t i = 0; i < u->count; i++) {
         uint64_t page = load_relaxed(&b->words[u->in + i]);
         if (!pt_pages_fit(page, r->limit, 1, r->level))
@@ -239,17 +240,13 @@ static void write_stepped(const struct batch *b, const struct run *r)
     pte_t *entry = r->entry, value = r->value;
     uint64_t count = r->count, step = r->step;
     if (likely(!r->old)) {
-        /*@ loop invariant 0 <= i <= count;
-            loop invariant i < count ==> rest_ok(r, value, count - i);
-            loop assigns i, value; */
+        /*% invariant i <= count && at(&entry[i]) && value == value_at(r->value, step, i); changes i, value; */
         for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
             ptwrite_exchange(&entry[i], value, false);
         return;
     }
     uint64_t *out = &b->words[r->out];
-    /*@ loop invariant 0 <= i <= count;
-        loop invariant i < count ==> rest_ok(r, value, count - i);
-        loop assigns i, value; */
+    /*% invariant i <= count && at(&entry[i]) && value == value_at(r->value, step, i); changes i, value; */
     for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
         store_relaxed(&out[i], ptwrite_exchange(&entry[i], value, true));
 }
@@ -258,7 +255,7 @@ static void write_stepped(const struct batch *b, const struct run *r)
     assigns \nothing; */
 static void write_list(const struct batch *b, const struct run *r)
 {
-    /*@ loop invariant 0 <= i <= r->count; loop assigns i; */
+    /*% invariant i <= r->count && at(&r->entry[i]); changes i; */
     for (uint32_t i = 0; i < r->count; i++) {
         uint64_t page = load_relaxed(&b->words[r->in + i]);
         if (unlikely(!pt_pages_fit(page, r->limit, 1, r->level) || !pt_page_aligned(r->base + page, r->level)))
@@ -280,7 +277,7 @@ static void write_protect(const struct batch *b, const struct run *r)
             ptwrite_grow(r->entry, r->entry + r->count, r->value, r->grants, r->base, r->limit);
         return;
     }
-    /*@ loop invariant 0 <= i <= r->count; loop assigns i; */
+    /*% invariant i <= r->count && at(&r->entry[i]); changes i; */
     for (uint32_t i = 0; i < r->count; i++) {
         pte_t old = ptwrite_protect(&r->entry[i], r->value, r->grants, r->base, r->limit);
         if (r->old)

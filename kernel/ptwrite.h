@@ -33,6 +33,7 @@ static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value, bool wanted)
 static inline __attribute__((always_inline)) pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants,
                                                                    uint64_t base, uint64_t limit)
 {
+    /*% invariant at(entry); changes nothing; */
     for (;;) {
         pte_t old = load_relaxed(entry);
         if (unlikely(!tn_pte_is_leaf(old)))
@@ -98,6 +99,7 @@ other:
 static inline __attribute__((always_inline)) void ptwrite_shrink(pte_t *entry, const pte_t *end, pte_t value)
 {
     pte_t flags = ~0ull, delta = 0;
+    /*% invariant entry != end && at(entry) && alike(flags, delta, value, 0); changes entry, flags, delta; */
     do {
         if (!TENON_DEBUG && likely(ptwrite_shrink_like(entry, flags, delta)))
             continue;
@@ -112,6 +114,7 @@ static inline __attribute__((always_inline)) void ptwrite_grow(pte_t *entry, con
                                                                pte_t grants, uint64_t base, uint64_t limit)
 {
     pte_t flags = ~0ull, delta = 0;
+    /*% invariant entry != end && at(entry) && alike(flags, delta, value, grants); changes entry, flags, delta; */
     do {
         if (!TENON_DEBUG && likely(ptwrite_grow_like(entry, flags, delta, base, limit)))
             continue;

@@ -1,0 +1,398 @@
+/* Page-table writes as a whole, decoding and writing, for every run, every capability and every interleaving: whole.py.
+ *
+ * The kernel's own sources (ptwrite.c, ptwrite.h, ptfast.h) are included, without their loops and assembly (loops.py).
+ * What they read comes from here and is any value that could be there; what they write is checked here. One run is looked at:
+ * runs of a batch have nothing in common but the order in which they are written.
+ *
+ * Given. A capability that a look-up finds says the truth (struct cap's shape, sizes, levels; Frames and tables do not
+ * overlap, and two Frames are one or have nothing in common). An entry in a table is valid as long as it is there.
+ * To be shown of each value that is exchanged into an entry:
+ *   - the entry is one of the run's, in a table held with WRITE, and outside the kernel's half of a root;
+ *   - the value is the one that tenon/ptbatch.h says, and valid: exchanged();
+ *   - each entry of the run is written once or, where the contract says so, stays: at(), complete();
+ *   - words of the batch are written within the buffer, and are the old entries: stored().
+ * And of ptfast.h: what it takes ptwrite.c takes, and both write what the contract says; else it has written nothing.
+ */
+#include "kernel/atomic.h"
+#include "kernel/cap.h"
+#include "kernel/flushcheck.h"
+#include "kernel/platform.h"
+#include "kernel/pt.h"
+#include "kernel/tcb.h"
+
+extern const volatile uint64_t any_value;
+_Noreturn void verify_stop(void);
+_Noreturn void verify_wrong(int number);
+static inline uint64_t verify_any(void)
+{
+    return any_value;
+}
+#define HOLDS(condition) ((condition) ? (void)0 : verify_wrong(__LINE__))
+#define GIVEN(condition) ((condition) ? (void)0 : verify_stop())
+
+/* Each proof is one function in the end: all is inlined. */
+#pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
+
+/* ---- what is looked at ---- */
+
+static struct {
+    uint64_t table, object, shape, page, words;
+} run; /* as it lies in the buffer */
+static struct cap table, object; /* what its capability pointers name */
+static uint64_t area, area_words; /* the batch area of the buffer */
+static uint32_t lookups;
+
+/* The entry that is watched: any of the run's. */
+static uint64_t watch;        /* counted from the run's first */
+static bool done, stored;     /* it was written; its old value was handed back */
+static bool written;          /* some entry was */
+static pte_t seen;            /* its old value, as last seen */
+static uint64_t listed;       /* MAP_LIST: its page, as last read */
+
+#define VERIFY_ANY_GHOSTS()                                                                                            \
+    (done = verify_any() & 1, stored = verify_any() & 1, written = verify_any() & 1, seen = verify_any(),              \
+     listed = verify_any())
+
+static uint64_t run_first(void)
+{
+    return run.shape & 0xffff;
+}
+static uint64_t run_count(void)
+{
+    return run.shape >> 16 & 0xffff;
+}
+static uint64_t run_op(void)
+{
+    return OP;
+}
+static uint64_t run_rights(void)
+{
+    return run.shape >> 40 & 0xff;
+}
+static uint64_t run_soft(void)
+{
+    return run.shape >> 48 & 0xff;
+}
+static bool run_old(void)
+{
+    return run.shape >> 56 & TN_PT_OLD;
+}
+static uint64_t run_out(void)
+{
+    return run.words >> 32;
+}
+
+/* ---- capabilities, by bits of their words (the picture in cap.h) ---- */
+
+static uint64_t type_of(struct cap c)
+{
+    return c.w0 >> 56;
+}
+static uint64_t physical(struct cap c)
+{
+    return (c.w0 & 0x00ffffffffffffc0) - (KERNEL_BASE & 0x00ffffffffffffff);
+}
+static uint64_t frame_first(struct cap c)
+{
+    return physical(c) / 4096;
+}
+static uint64_t frame_pages(struct cap c)
+{
+    return 1ull << ((c.w1 & 63) - 12);
+}
+static bool holds_truth(struct cap c)
+{
+    uint64_t bits = c.w1 & 63;
+    if (c.w0 == 0)
+        return c.w1 == 0;
+    if (type_of(c) == TN_FRAME)
+        return bits >= 12 && bits <= 38 && physical(c) < DIRECT_MAP_BYTES &&
+               (physical(c) & ((1ull << bits) - 1)) == 0;
+    if (type_of(c) == TN_PAGETABLE)
+        return physical(c) < DIRECT_MAP_BYTES && physical(c) % 4096 == 0 && c.w1 < mmu_levels;
+    return type_of(c) != 0;
+}
+static uint64_t level(void)
+{
+    return LEVEL;
+}
+static uint64_t leaf_pages(void)
+{
+    return 1ull << 9 * level();
+}
+static bool in_frame(uint64_t page, uint64_t pages)
+{
+    return page >= frame_first(object) && page + pages <= frame_first(object) + frame_pages(object);
+}
+static bool frame_has(uint64_t rights)
+{
+    return type_of(object) == TN_FRAME && (rights & ~object.w0 & 15) == 0;
+}
+
+/* ---- entries ---- */
+
+static uint64_t table_at(void)
+{
+    return KERNEL_BASE + physical(table);
+}
+static uint64_t entry_at(uint64_t index)
+{
+    return table_at() + 8 * (run_first() + index);
+}
+static uint64_t index_of(const pte_t *entry)
+{
+    return ((uint64_t)entry - entry_at(0)) / 8;
+}
+static bool has_rights(uint64_t rights)
+{
+    return rights == 1 || rights == 3 || rights == 4 || rights == 5 || rights == 7;
+}
+/* A leaf of the page, as PROTECT and MAP make them; the bits above the page aside. */
+static pte_t leaf_of(uint64_t page, uint64_t rights, uint64_t soft)
+{
+    return page << 10 | soft << 8 | (rights & 2 ? 0x80 : 0) | 0x51 | rights << 1;
+}
+static pte_t object_leaf(uint64_t page)
+{
+    bool device = (object.w1 & 0x100) && platform.has_svpbmt;
+    return leaf_of(frame_first(object) + page, run_rights(), run_soft()) | (device ? 2ull << 61 : 0);
+}
+/* Loaded from the table: any valid entry. A leaf lies in a Frame, which is `object` or has nothing in common with it, or
+ * shows a table. */
+static pte_t any_entry(void)
+{
+    pte_t v = verify_any();
+    uint64_t page = v >> 10 & 0xfffffffffff, top = v >> 54;
+    bool link = level() > 0 && (v & 0x3ff) == 1 && top == 0;
+    bool leaf = (v & 0x31) == 0x11 && has_rights(v >> 1 & 7) && (top == 0 || top == 0x100) && page <= 0x4000000 &&
+                (page & (leaf_pages() - 1)) == 0;
+    bool elsewhere = type_of(object) != TN_FRAME || page + leaf_pages() <= frame_first(object) ||
+                     page >= frame_first(object) + frame_pages(object);
+    GIVEN(v == 0 || link || (leaf && (elsewhere || in_frame(page, leaf_pages()))));
+    return v;
+}
+/* The old entry under PROTECT: becomes what? Itself, where it is to stay. */
+static pte_t protected(pte_t old)
+{
+    uint64_t page = old >> 10 & 0xfffffffffff, gained = run_rights() & ~(old >> 1) & 7;
+    bool leaf = (old & 1) && (old & 0xe);
+    bool granted = run.object != 0 && frame_has(gained) && in_frame(page, leaf_pages());
+    if (!leaf || (gained && !granted))
+        return old;
+    return (old & 0xfffffffffffffc31) | (leaf_of(0, run_rights(), run_soft()) & 0x3ce);
+}
+
+/* ---- what invariants of loops speak of ---- */
+
+/* The writing has come to this entry of the run, or past the last. */
+static bool has_been(uint64_t index)
+{
+    bool stays = run_op() == TN_PT_PROTECT ? protected(seen) == seen
+                                           : run_op() == TN_PT_MAP_LIST &&
+                                                 (listed >= frame_pages(object) || !in_frame(frame_first(object) + listed, leaf_pages()) ||
+                                                  ((frame_first(object) + listed) & (leaf_pages() - 1)) != 0);
+    return watch >= index || ((done || stays) && (stored || !run_old() || (!done && run_op() == TN_PT_MAP_LIST)));
+}
+static bool at(const pte_t *entry)
+{
+    uint64_t index = index_of(entry);
+    return index <= run_count() && (uint64_t)entry == entry_at(index) && has_been(index) &&
+           (watch < index || (!done && !stored));
+}
+/* What flags and delta say of the entries that come (ptwrite_shrink, ptwrite_grow). */
+static bool alike(pte_t flags, pte_t delta, pte_t value, pte_t grants)
+{
+    return flags == ~0ull || (flags < 1024 && (flags & 1) && (flags & 0xe) && (value & ~flags & ~grants & 0xe) == 0 &&
+                              flags + delta == ((flags & 0x31) | value));
+}
+static pte_t mapped_at(const pte_t *entry)
+{
+    return object_leaf(run.page + (index_of(entry) << 9 * level()));
+}
+static pte_t value_at(pte_t first, uint64_t step, uint64_t i)
+{
+    return first + ((step ? i << 9 * level() : 0) << 10);
+}
+static uint64_t *out_at(const pte_t *entry)
+{
+    return (uint64_t *)(area + 8 * (run_out() + index_of(entry)));
+}
+
+/* ---- what the sources are built on ---- */
+
+static struct cap find(uint64_t cptr)
+{
+    HOLDS(lookups < 2 && cptr == (lookups == 0 ? run.table : run.object));
+    if (lookups++ == 0)
+        return (struct cap){table.w0, type_of(table) == TN_PAGETABLE ? LEVEL : table.w1};
+    return object;
+}
+
+static uint64_t load(const void *p)
+{
+    uint64_t at_run = (uint64_t)p - (area + offsetof(struct tn_pt_batch, run)), value;
+    if (at_run < sizeof run) {
+        value = at_run < 8 ? run.table : at_run < 16 ? run.object : at_run < 24 ? run.shape : at_run < 32 ? run.page : run.words;
+        value = at_run / 8 == 2 ? (value & ~(0xffull << 32)) | (uint64_t)OP << 32 : value;
+        return value >> at_run % 8 * 8;
+    }
+    if ((uint64_t)p - table_at() < 4096) {
+        value = any_entry();
+        if ((uint64_t)p == entry_at(watch))
+            seen = value;
+        return value;
+    }
+    value = verify_any();
+    if ((uint64_t)p == area + 8 * ((uint32_t)run.words + watch))
+        listed = value;
+    return value;
+}
+
+static void store(uint64_t p, uint64_t value)
+{
+    HOLDS(run_old() && p >= area && p % 8 == 0 && p < area + 8 * area_words);
+    uint64_t index = (p - area) / 8 - run_out();
+    HOLDS(index < run_count());
+    if (index == watch) {
+        HOLDS(value == seen && !stored);
+        stored = true;
+    }
+}
+
+/* `entry` is one that the run may write. */
+static void may_write(const pte_t *entry)
+{
+    uint64_t index = index_of(entry), end = level() == mmu_levels - 1 ? 256 : 512;
+    HOLDS(type_of(table) == TN_PAGETABLE && (table.w0 & 2));
+    HOLDS((uint64_t)entry == entry_at(index) && index < run_count() && run_first() + index < end);
+    HOLDS(index != watch || !done);
+    written = true;
+    if (index == watch)
+        done = true;
+}
+
+static pte_t exchange(pte_t *entry, pte_t value)
+{
+    may_write(entry);
+    uint64_t page = (value >> 10 & 0xfffffffffff), index = index_of(entry);
+    bool leaf = has_rights(run_rights()) && run_soft() <= 3 && frame_has(run_rights()) && in_frame(page, leaf_pages()) &&
+                (page & (leaf_pages() - 1)) == 0 && value == object_leaf(page - frame_first(object));
+    if (run_op() == TN_PT_MAP)
+        HOLDS(leaf && page == frame_first(object) + run.page + (index << 9 * level()));
+    else if (run_op() == TN_PT_MAP_LIST)
+        HOLDS(leaf && (index != watch || page == frame_first(object) + listed));
+    else if (run_op() == TN_PT_LINK)
+        HOLDS(level() > 0 && type_of(object) == TN_PAGETABLE && (object.w0 & 2) && object.w1 == level() - 1 &&
+              value == (physical(object) / 4 | 1));
+    else if (run_op() == TN_PT_VIEW)
+        HOLDS(level() == 0 && type_of(object) == TN_PAGETABLE && (object.w0 & 1) &&
+              value == leaf_of(physical(object) / 4096, 1, 0));
+    else
+        HOLDS(run_op() == TN_PT_CLEAR && value == 0);
+    pte_t old = any_entry();
+    if (index == watch)
+        seen = old;
+    return old;
+}
+
+static bool compare_exchange(pte_t *entry, pte_t old, pte_t value)
+{
+    uint64_t kept = done;
+    if (!(verify_any() & 1))
+        return false;
+    may_write(entry);
+    HOLDS(run_op() == TN_PT_PROTECT && has_rights(run_rights()) && run_soft() <= 3);
+    HOLDS(protected(old) == value && (value & 1) && (value & 0xe));
+    HOLDS(kept == done || seen == old);
+    return true;
+}
+
+#undef load_relaxed
+#undef store_relaxed
+#undef compare_exchange_relaxed
+#define load_relaxed(p) ((__typeof__(*(p)))load(p))
+#define store_relaxed(p, v) store((uint64_t)(p), (v))
+#define compare_exchange_relaxed(p, old, v) compare_exchange((p), (old), (v))
+#define verify_exchange exchange
+#define cspace_lookup(root, cptr) find(cptr)
+
+#include "build/ptwrite.c"
+#include "build/ptfast.h"
+
+/* ---- the proofs ---- */
+
+static struct batch batch_of;
+static struct tcb thread;
+
+static void begin(void)
+{
+    run.table = verify_any(), run.object = verify_any(), run.page = verify_any(), run.words = verify_any();
+    run.shape = verify_any();
+    mmu_levels = (uint32_t)verify_any();
+    GIVEN(mmu_levels >= 3 && mmu_levels <= 5);
+    platform.has_svpbmt = verify_any() & 1;
+    table = (struct cap){verify_any(), verify_any()};
+    object = (struct cap){verify_any(), verify_any()};
+    GIVEN(holds_truth(table) && holds_truth(object));
+    GIVEN(type_of(table) != TN_PAGETABLE || table.w1 == LEVEL);
+    thread.buffer = verify_any();
+    thread.root = verify_any();
+    area = (thread.buffer & ~0xfffull) + TN_IPC_BATCH_OFFSET;
+    GIVEN(thread.buffer - KERNEL_BASE < DIRECT_MAP_BYTES - (1 << 25) && (thread.buffer & 0xfff) != 0);
+    area_words = ((thread.buffer & 0xfff) * 4096 - TN_IPC_BATCH_OFFSET) / 8;
+    GIVEN(table_at() + 4096 <= area || area + 8 * area_words <= table_at());
+    watch = verify_any();
+    GIVEN(watch < run_count());
+    done = stored = written = false;
+    lookups = 0;
+}
+
+static status_t decode_one(struct run *r)
+{
+    struct tn_pt_run u = {.table = run.table,
+                          .object = run.object,
+                          .first = (uint16_t)run.shape,
+                          .count = (uint16_t)(run.shape >> 16),
+                          .op = OP,
+                          .rights = (uint8_t)(run.shape >> 40),
+                          .soft = (uint8_t)(run.shape >> 48),
+                          .flags = (uint8_t)(run.shape >> 56),
+                          .page = run.page,
+                          .in = (uint32_t)run.words,
+                          .out = (uint32_t)(run.words >> 32)};
+    batch_of = (struct batch){(struct tn_pt_batch *)area, (uint64_t *)area, area_words, &thread};
+    return decode(&batch_of, &u, r);
+}
+
+static void plain(void)
+{
+    struct run r;
+    begin();
+    if (decode_one(&r) != TN_OK)
+        return;
+    HOLDS(!written);
+    write_run(&batch_of, &r);
+    HOLDS(has_been(run_count()));
+}
+
+static void fast(void)
+{
+    struct run r;
+    begin();
+    status_t status = decode_one(&r);
+    lookups = 0;
+    bool taken = ptfast_run(&thread, thread.buffer, (const struct tn_pt_run *)(area + offsetof(struct tn_pt_batch, run)));
+    HOLDS(taken || !written);
+    HOLDS(!taken || (status == TN_OK && has_been(run_count())));
+}
+
+#pragma clang attribute pop
+
+void check_plain(void)
+{
+    plain();
+}
+void check_fast(void)
+{
+    fast();
+}

@@ -18,8 +18,6 @@ static inline struct tn_pt_batch *ptwrite_batch_in(uint64_t buffer)
 /* Release: whoever sees the entry, a walker or a view, sees what was written to the table it links before.
  * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's.
  * `wanted`: the writer asked for the old entries (flushcheck.h). */
-/*@ requires user_entry(entry) && entry_ok(value, entry_level(entry));
-    assigns \nothing; */
 static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value, bool wanted)
 {
     pte_t old; /* by hand, since gcc 12 puts a fence of its own before the instruction instead of .rl */

@@ -77,6 +77,8 @@ def prove(contract, include, flags, timeout_s, folder):
     found = llvm.compile_source(checks(contract, include), flags, folder)
     if isinstance(found, str):
         return [(clause, found) for clause in contract.ensures]
-    verdicts = [llvm.decide(found["check_%d" % number], timeout_s) for number in range(len(contract.ensures))]
-    return [(clause, verdict.split()[0] if verdict.startswith("false") else verdict)
-            for clause, verdict in zip(contract.ensures, verdicts)]
+    verdicts = []
+    for number, clause in enumerate(contract.ensures):
+        wrong = [verdict for verdict in llvm.decide(found["check_%d" % number], timeout_s) if verdict != "proved"]
+        verdicts.append((clause, "proved" if not wrong else "false" if wrong[0].startswith("false") else wrong[0]))
+    return verdicts

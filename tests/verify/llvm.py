@@ -375,15 +375,10 @@ class Translation:
             raise Unsupported(rest)
 
     def query(self):
-        """For z3: first whether anything wrong can be reached, then, if so, the number of what is."""
-        wrong = ["(and %s (= %s #b0))" % pair for pair in self.returned]
-        number = constant(TRAP, 32)
-        for what, condition in self.wrong:
-            wrong.append(condition)
-            number = "(ite %s %s %s)" % (condition, what, number)
+        """For z3: for each thing that may be wrong whether it can be reached, and its number."""
+        wrong = [(constant(0, 32), "(and %s (= %s #b0))" % pair) for pair in self.returned] + self.wrong
         return "\n".join(["(set-logic QF_BV)"] + self.out + [
-            "(define-fun number () (_ BitVec 32) %s)" % number, "(assert (or false %s))" % " ".join(wrong),
-            "(check-sat)", "(get-value (number))"]) + "\n"
+            "(push) (assert %s) (check-sat) (get-value (%s)) (pop)" % (condition, number) for number, condition in wrong])
 
 
 def functions(llvm):
@@ -408,14 +403,18 @@ def compile_source(source, flags, folder):
 
 
 def decide(lines, timeout_s):
-    """"proved", "false N" (something wrong can be reached; N names it), or why it is undecided."""
+    """A list of "proved", "false N" (something wrong can be reached; N names it), or why it is undecided: one for each thing
+    that could be wrong. `timeout_s` is for all."""
     try:
         query = Translation(lines).query()
     except Unsupported as why:
-        return "not supported: %s" % why
+        return ["not supported: %s" % why]
     asked = subprocess.run(["z3", "-in", "-T:%d" % timeout_s], input=query, capture_output=True, text=True, check=False)
-    answer = asked.stdout.strip().splitlines() or [asked.stderr.strip()]
-    if answer[0] == "sat":
-        number = re.search(r"#x([0-9a-f]{8})", answer[1])
-        return "false %d" % (int(number.group(1), 16) if number else 0)
-    return "proved" if answer[0] == "unsat" else answer[0]
+    verdicts = []
+    for line in asked.stdout.splitlines() + asked.stderr.splitlines():
+        number = re.search(r"#x([0-9a-f]{8})\)\)$", line)
+        if number and verdicts and verdicts[-1].startswith("false"):
+            verdicts[-1] = "false %d" % int(number.group(1), 16)
+        elif not line.startswith(("((", '(error "line')) or "model is not available" not in line and line.startswith("(error"):
+            verdicts.append({"unsat": "proved", "sat": "false -1"}.get(line.strip(), line.strip()))
+    return verdicts

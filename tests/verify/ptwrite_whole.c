@@ -37,17 +37,17 @@ static inline uint64_t verify_any(void)
 
 static struct {
     uint64_t table, object, shape, page, words;
-} run; /* as it lies in the buffer */
-static struct cap table, object; /* what its capability pointers name */
+} run;                            /* as it lies in the buffer */
+static struct cap table, object;  /* what its capability pointers name */
 static uint64_t area, area_words; /* the batch area of the buffer */
 static uint32_t lookups;
 
 /* The entry that is watched: any of the run's. */
-static uint64_t watch;        /* counted from the run's first */
-static bool done, stored;     /* it was written; its old value was handed back */
-static bool written;          /* some entry was */
-static pte_t seen;            /* its old value, as last seen */
-static uint64_t listed;       /* MAP_LIST: its page, as last read */
+static uint64_t watch;    /* counted from the run's first */
+static bool done, stored; /* it was written; its old value was handed back */
+static bool written;      /* some entry was */
+static pte_t seen;        /* its old value, as last seen */
+static uint64_t listed;   /* MAP_LIST: its page, as last read */
 
 #define VERIFY_ANY_GHOSTS()                                                                                            \
     (done = verify_any() & 1, stored = verify_any() & 1, written = verify_any() & 1, seen = verify_any(),              \
@@ -106,8 +106,7 @@ static bool holds_truth(struct cap c)
     if (c.w0 == 0)
         return c.w1 == 0;
     if (type_of(c) == TN_FRAME)
-        return bits >= 12 && bits <= 38 && physical(c) < DIRECT_MAP_BYTES &&
-               (physical(c) & ((1ull << bits) - 1)) == 0;
+        return bits >= 12 && bits <= 38 && physical(c) < DIRECT_MAP_BYTES && (physical(c) & ((1ull << bits) - 1)) == 0;
     if (type_of(c) == TN_PAGETABLE)
         return physical(c) < DIRECT_MAP_BYTES && physical(c) % 4096 == 0 && c.w1 < mmu_levels;
     return type_of(c) != 0;
@@ -187,10 +186,11 @@ static pte_t protected(pte_t old)
 /* The writing has come to this entry of the run, or past the last. */
 static bool has_been(uint64_t index)
 {
-    bool stays = run_op() == TN_PT_PROTECT ? protected(seen) == seen
-                                           : run_op() == TN_PT_MAP_LIST &&
-                                                 (listed >= frame_pages(object) || !in_frame(frame_first(object) + listed, leaf_pages()) ||
-                                                  ((frame_first(object) + listed) & (leaf_pages() - 1)) != 0);
+    bool stays = run_op() == TN_PT_PROTECT
+                     ? protected(seen) == seen
+                     : run_op() == TN_PT_MAP_LIST &&
+                           (listed >= frame_pages(object) || !in_frame(frame_first(object) + listed, leaf_pages()) ||
+                            ((frame_first(object) + listed) & (leaf_pages() - 1)) != 0);
     return watch >= index || ((done || stays) && (stored || !run_old() || (!done && run_op() == TN_PT_MAP_LIST)));
 }
 static bool at(const pte_t *entry)
@@ -228,13 +228,19 @@ static struct cap find(uint64_t cptr)
     return object;
 }
 
+/* The run itself is read at an address that stands for it. */
+#define RUN_AT 4096
+
 static uint64_t load(const void *p)
 {
-    uint64_t at_run = (uint64_t)p - (area + offsetof(struct tn_pt_batch, run)), value;
-    if (at_run < sizeof run) {
-        value = at_run < 8 ? run.table : at_run < 16 ? run.object : at_run < 24 ? run.shape : at_run < 32 ? run.page : run.words;
-        value = at_run / 8 == 2 ? (value & ~(0xffull << 32)) | (uint64_t)OP << 32 : value;
-        return value >> at_run % 8 * 8;
+    uint64_t value, offset = (uint64_t)p - RUN_AT;
+    if (__builtin_constant_p(offset) && offset < sizeof run) {
+        value = offset < 8    ? run.table
+                : offset < 16 ? run.object
+                : offset < 24 ? (run.shape & ~(0xffull << 32)) | (uint64_t)OP << 32
+                : offset < 32 ? run.page
+                              : run.words;
+        return value >> offset % 8 * 8;
     }
     if ((uint64_t)p - table_at() < 4096) {
         value = any_entry();
@@ -275,8 +281,9 @@ static pte_t exchange(pte_t *entry, pte_t value)
 {
     may_write(entry);
     uint64_t page = (value >> 10 & 0xfffffffffff), index = index_of(entry);
-    bool leaf = has_rights(run_rights()) && run_soft() <= 3 && frame_has(run_rights()) && in_frame(page, leaf_pages()) &&
-                (page & (leaf_pages() - 1)) == 0 && value == object_leaf(page - frame_first(object));
+    bool leaf = has_rights(run_rights()) && run_soft() <= 3 && frame_has(run_rights()) &&
+                in_frame(page, leaf_pages()) && (page & (leaf_pages() - 1)) == 0 &&
+                value == object_leaf(page - frame_first(object));
     if (run_op() == TN_PT_MAP)
         HOLDS(leaf && page == frame_first(object) + run.page + (index << 9 * level()));
     else if (run_op() == TN_PT_MAP_LIST)
@@ -316,8 +323,8 @@ static bool compare_exchange(pte_t *entry, pte_t old, pte_t value)
 #define verify_exchange exchange
 #define cspace_lookup(root, cptr) find(cptr)
 
-#include "build/ptwrite.c"
-#include "build/ptfast.h"
+#include "straight/ptwrite.c"
+#include "straight/ptfast.h"
 
 /* ---- the proofs ---- */
 
@@ -381,7 +388,7 @@ static void fast(void)
     begin();
     status_t status = decode_one(&r);
     lookups = 0;
-    bool taken = ptfast_run(&thread, thread.buffer, (const struct tn_pt_run *)(area + offsetof(struct tn_pt_batch, run)));
+    bool taken = ptfast_run(&thread, thread.buffer, (const struct tn_pt_run *)RUN_AT);
     HOLDS(taken || !written);
     HOLDS(!taken || (status == TN_OK && has_been(run_count())));
 }

@@ -41,6 +41,7 @@ static struct {
 static struct cap table, object;  /* what its capability pointers name */
 static uint64_t area, area_words; /* the batch area of the buffer */
 static uint32_t lookups;
+static uint8_t other; /* an operation: OP, where it is none that there is */
 
 /* The entry that is watched: any of the run's. */
 static uint64_t watch;    /* counted from the run's first */
@@ -350,6 +351,7 @@ static void begin(void)
     GIVEN(table_at() + 4096 <= area || area + 8 * area_words <= table_at());
     watch = verify_any();
     GIVEN(watch < run_count());
+    other = (uint8_t)verify_any();
     done = stored = written = false;
     lookups = 0;
 }
@@ -393,6 +395,16 @@ static void fast(void)
     HOLDS(!taken || (status == TN_OK && has_been(run_count())));
 }
 
+static void refused(void)
+{
+    struct run r;
+    begin();
+    GIVEN(OP == 0 || OP > TN_PT_PROTECT);
+    HOLDS(decode_one(&r) != TN_OK);
+    lookups = 0;
+    HOLDS(!ptfast_run(&thread, thread.buffer, (const struct tn_pt_run *)RUN_AT) && !written);
+}
+
 #pragma clang attribute pop
 
 void check_plain(void)
@@ -402,4 +414,8 @@ void check_plain(void)
 void check_fast(void)
 {
     fast();
+}
+void check_refused(void)
+{
+    refused();
 }

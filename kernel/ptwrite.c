@@ -115,7 +115,7 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
     if (!words_fit(b, u->in, u->count))
         return TN_TRUNCATED_MESSAGE;
     /*@ loop invariant 0 <= i <= u->count; loop assigns i; */
-    /*% invariant i <= u->count; changes i; */
+    /*% invariant i <= u->count && untouched(); changes i; */
     for (uint32_t i = 0; i < u->count; i++) {
         uint64_t page = load_relaxed(&b->words[u->in + i]);
         if (!pt_pages_fit(page, r->limit, 1, r->level))

@@ -37,21 +37,23 @@ static inline uint64_t verify_any(void)
 
 static struct {
     uint64_t table, object, shape, page, words;
-} run;                            /* as it lies in the buffer */
-static struct cap table, object;  /* what its capability pointers name */
-static uint64_t area, area_words; /* the batch area of the buffer */
+} run;                                   /* as it lies in the buffer */
+static struct cap table, object;         /* what its capability pointers name */
+static uint64_t table_page, object_page; /* where that is: physical pages */
+static uint64_t area, area_words;        /* the batch area of the buffer */
 static uint32_t lookups;
-static uint8_t other; /* an operation: OP, where it is none that there is */
 
-/* The entry that is watched: any of the run's. */
-static uint64_t watch;    /* counted from the run's first */
+/* The entry that is watched: any of the run's, counted from its first. */
+static uint64_t watch;
 static bool done, stored; /* it was written; its old value was handed back */
+static bool stays;        /* it is not to be written: PROTECT, MAP_LIST with a word that changed */
 static bool written;      /* some entry was */
-static pte_t seen;        /* its old value, as last seen */
+static uint64_t seen;     /* its old value, as last seen */
 static uint64_t listed;   /* MAP_LIST: its page, as last read */
 
 #define VERIFY_ANY_GHOSTS()                                                                                            \
-    (done = verify_any() & 1, stored = verify_any() & 1, written = verify_any() & 1, seen = verify_any(),              \
+    (done = verify_any() & 1, stored = verify_any() & 1, written = verify_any() & 1,                                   \
+     stays = (OP == TN_PT_PROTECT || OP == TN_PT_MAP_LIST) && (verify_any() & 1), seen = verify_any(),                 \
      listed = verify_any())
 
 static uint64_t run_first(void)
@@ -89,28 +91,26 @@ static uint64_t type_of(struct cap c)
 {
     return c.w0 >> 56;
 }
-static uint64_t physical(struct cap c)
+static uint64_t frame_pages(void)
 {
-    return (c.w0 & 0x00ffffffffffffc0) - (KERNEL_BASE & 0x00ffffffffffffff);
+    return 1ull << ((object.w1 & 63) - 12);
 }
-static uint64_t frame_first(struct cap c)
+/* Any capability that says the truth of an object at `page`. */
+static struct cap any_cap(uint64_t page)
 {
-    return physical(c) / 4096;
-}
-static uint64_t frame_pages(struct cap c)
-{
-    return 1ull << ((c.w1 & 63) - 12);
-}
-static bool holds_truth(struct cap c)
-{
-    uint64_t bits = c.w1 & 63;
-    if (c.w0 == 0)
-        return c.w1 == 0;
-    if (type_of(c) == TN_FRAME)
-        return bits >= 12 && bits <= 38 && physical(c) < DIRECT_MAP_BYTES && (physical(c) & ((1ull << bits) - 1)) == 0;
-    if (type_of(c) == TN_PAGETABLE)
-        return physical(c) < DIRECT_MAP_BYTES && physical(c) % 4096 == 0 && c.w1 < mmu_levels;
-    return type_of(c) != 0;
+    struct cap c = {verify_any(), verify_any()};
+    GIVEN(page < DIRECT_MAP_BYTES / 4096);
+    if (verify_any() & 1) {
+        uint64_t bits = c.w1 & 63;
+        GIVEN(bits >= 12 && bits <= 38 && (page & ((1ull << (bits - 12)) - 1)) == 0);
+        c.w0 = (uint64_t)TN_FRAME << 56 | (KERNEL_BASE << 8 >> 8) | page << 12 | (c.w0 & 63);
+    } else if (verify_any() & 1) {
+        GIVEN(c.w1 < mmu_levels);
+        c.w0 = (uint64_t)TN_PAGETABLE << 56 | (KERNEL_BASE << 8 >> 8) | page << 12 | (c.w0 & 63);
+    } else {
+        GIVEN(type_of(c) != TN_FRAME && type_of(c) != TN_PAGETABLE && (type_of(c) != 0 || (c.w0 == 0 && c.w1 == 0)));
+    }
+    return c;
 }
 static uint64_t level(void)
 {
@@ -122,7 +122,7 @@ static uint64_t leaf_pages(void)
 }
 static bool in_frame(uint64_t page, uint64_t pages)
 {
-    return page >= frame_first(object) && page + pages <= frame_first(object) + frame_pages(object);
+    return page >= object_page && page + pages <= object_page + frame_pages();
 }
 static bool frame_has(uint64_t rights)
 {
@@ -133,15 +133,16 @@ static bool frame_has(uint64_t rights)
 
 static uint64_t table_at(void)
 {
-    return KERNEL_BASE + physical(table);
+    return KERNEL_BASE | table_page << 12;
 }
-static uint64_t entry_at(uint64_t index)
-{
-    return table_at() + 8 * (run_first() + index);
-}
+/* Counted from the run's first. */
 static uint64_t index_of(const pte_t *entry)
 {
-    return ((uint64_t)entry - entry_at(0)) / 8;
+    return ((uint64_t)entry - table_at()) / 8 - run_first();
+}
+static bool is_entry(const pte_t *entry, uint64_t end)
+{
+    return (uint64_t)entry - table_at() <= 4096 && (uint64_t)entry % 8 == 0 && index_of(entry) < end;
 }
 static bool has_rights(uint64_t rights)
 {
@@ -155,7 +156,7 @@ static pte_t leaf_of(uint64_t page, uint64_t rights, uint64_t soft)
 static pte_t object_leaf(uint64_t page)
 {
     bool device = (object.w1 & 0x100) && platform.has_svpbmt;
-    return leaf_of(frame_first(object) + page, run_rights(), run_soft()) | (device ? 2ull << 61 : 0);
+    return leaf_of(object_page + page, run_rights(), run_soft()) | (device ? 2ull << 61 : 0);
 }
 /* Loaded from the table: any valid entry. A leaf lies in a Frame, which is `object` or has nothing in common with it, or
  * shows a table. */
@@ -166,19 +167,20 @@ static pte_t any_entry(void)
     bool link = level() > 0 && (v & 0x3ff) == 1 && top == 0;
     bool leaf = (v & 0x31) == 0x11 && has_rights(v >> 1 & 7) && (top == 0 || top == 0x100) && page <= 0x4000000 &&
                 (page & (leaf_pages() - 1)) == 0;
-    bool elsewhere = type_of(object) != TN_FRAME || page + leaf_pages() <= frame_first(object) ||
-                     page >= frame_first(object) + frame_pages(object);
+    bool elsewhere =
+        type_of(object) != TN_FRAME || page + leaf_pages() <= object_page || page >= object_page + frame_pages();
     GIVEN(v == 0 || link || (leaf && (elsewhere || in_frame(page, leaf_pages()))));
     return v;
 }
-/* The old entry under PROTECT: becomes what? Itself, where it is to stay. */
-static pte_t protected(pte_t old)
+/* Under PROTECT: the old entry stays as it is; what it becomes. */
+static bool is_kept(pte_t old)
 {
     uint64_t page = old >> 10 & 0xfffffffffff, gained = run_rights() & ~(old >> 1) & 7;
     bool leaf = (old & 1) && (old & 0xe);
-    bool granted = run.object != 0 && frame_has(gained) && in_frame(page, leaf_pages());
-    if (!leaf || (gained && !granted))
-        return old;
+    return !leaf || (gained != 0 && !(run.object != 0 && frame_has(gained) && in_frame(page, leaf_pages())));
+}
+static pte_t protected(pte_t old)
+{
     return (old & 0xfffffffffffffc31) | (leaf_of(0, run_rights(), run_soft()) & 0x3ce);
 }
 
@@ -187,24 +189,24 @@ static pte_t protected(pte_t old)
 /* The writing has come to this entry of the run, or past the last. */
 static bool has_been(uint64_t index)
 {
-    bool stays = run_op() == TN_PT_PROTECT
-                     ? protected(seen) == seen
-                     : run_op() == TN_PT_MAP_LIST &&
-                           (listed >= frame_pages(object) || !in_frame(frame_first(object) + listed, leaf_pages()) ||
-                            ((frame_first(object) + listed) & (leaf_pages() - 1)) != 0);
-    return watch >= index || ((done || stays) && (stored || !run_old() || (!done && run_op() == TN_PT_MAP_LIST)));
+    return watch >= index || (done && !stays && (stored || !run_old())) ||
+           (!done && stays && (stored || !run_old() || OP == TN_PT_MAP_LIST));
 }
 static bool at(const pte_t *entry)
 {
-    uint64_t index = index_of(entry);
-    return index <= run_count() && (uint64_t)entry == entry_at(index) && has_been(index) &&
-           (watch < index || (!done && !stored));
+    return is_entry(entry, run_count() + 1) && has_been(index_of(entry)) &&
+           (watch < index_of(entry) || (!done && !stored));
+}
+/* Nothing has been written yet. */
+static bool untouched(void)
+{
+    return !written && !done && !stored;
 }
 /* What flags and delta say of the entries that come (ptwrite_shrink, ptwrite_grow). */
 static bool alike(pte_t flags, pte_t delta, pte_t value, pte_t grants)
 {
     return flags == ~0ull || (flags < 1024 && (flags & 1) && (flags & 0xe) && (value & ~flags & ~grants & 0xe) == 0 &&
-                              flags + delta == ((flags & 0x31) | value));
+                              delta == ((flags & 0x31) | value) - flags);
 }
 static pte_t mapped_at(const pte_t *entry)
 {
@@ -245,13 +247,18 @@ static uint64_t load(const void *p)
     }
     if ((uint64_t)p - table_at() < 4096) {
         value = any_entry();
-        if ((uint64_t)p == entry_at(watch))
+        if (index_of(p) == watch) {
             seen = value;
+            stays = is_kept(value);
+        }
         return value;
     }
     value = verify_any();
-    if ((uint64_t)p == area + 8 * ((uint32_t)run.words + watch))
+    if (OP == TN_PT_MAP_LIST && (uint64_t)p == area + 8 * ((uint32_t)run.words + watch)) {
         listed = value;
+        stays = value >= frame_pages() || !in_frame(object_page + value, leaf_pages()) ||
+                ((object_page + value) & (leaf_pages() - 1)) != 0;
+    }
     return value;
 }
 
@@ -271,8 +278,8 @@ static void may_write(const pte_t *entry)
 {
     uint64_t index = index_of(entry), end = level() == mmu_levels - 1 ? 256 : 512;
     HOLDS(type_of(table) == TN_PAGETABLE && (table.w0 & 2));
-    HOLDS((uint64_t)entry == entry_at(index) && index < run_count() && run_first() + index < end);
-    HOLDS(index != watch || !done);
+    HOLDS(is_entry(entry, run_count()) && run_first() + index < end);
+    HOLDS(index != watch || (!done && !stays));
     written = true;
     if (index == watch)
         done = true;
@@ -284,17 +291,17 @@ static pte_t exchange(pte_t *entry, pte_t value)
     uint64_t page = (value >> 10 & 0xfffffffffff), index = index_of(entry);
     bool leaf = has_rights(run_rights()) && run_soft() <= 3 && frame_has(run_rights()) &&
                 in_frame(page, leaf_pages()) && (page & (leaf_pages() - 1)) == 0 &&
-                value == object_leaf(page - frame_first(object));
+                value == object_leaf(page - object_page);
     if (run_op() == TN_PT_MAP)
-        HOLDS(leaf && page == frame_first(object) + run.page + (index << 9 * level()));
+        HOLDS(leaf && page == object_page + run.page + (index << 9 * level()));
     else if (run_op() == TN_PT_MAP_LIST)
-        HOLDS(leaf && (index != watch || page == frame_first(object) + listed));
+        HOLDS(leaf && (index != watch || page == object_page + listed));
     else if (run_op() == TN_PT_LINK)
         HOLDS(level() > 0 && type_of(object) == TN_PAGETABLE && (object.w0 & 2) && object.w1 == level() - 1 &&
-              value == (physical(object) / 4 | 1));
+              value == (object_page << 10 | 1));
     else if (run_op() == TN_PT_VIEW)
         HOLDS(level() == 0 && type_of(object) == TN_PAGETABLE && (object.w0 & 1) &&
-              value == leaf_of(physical(object) / 4096, 1, 0));
+              value == leaf_of(object_page, 1, 0));
     else
         HOLDS(run_op() == TN_PT_CLEAR && value == 0);
     pte_t old = any_entry();
@@ -310,7 +317,7 @@ static bool compare_exchange(pte_t *entry, pte_t old, pte_t value)
         return false;
     may_write(entry);
     HOLDS(run_op() == TN_PT_PROTECT && has_rights(run_rights()) && run_soft() <= 3);
-    HOLDS(protected(old) == value && (value & 1) && (value & 0xe));
+    HOLDS(!is_kept(old) && protected(old) == value);
     HOLDS(kept == done || seen == old);
     return true;
 }
@@ -339,9 +346,8 @@ static void begin(void)
     mmu_levels = (uint32_t)verify_any();
     GIVEN(mmu_levels >= 3 && mmu_levels <= 5);
     platform.has_svpbmt = verify_any() & 1;
-    table = (struct cap){verify_any(), verify_any()};
-    object = (struct cap){verify_any(), verify_any()};
-    GIVEN(holds_truth(table) && holds_truth(object));
+    table_page = verify_any(), object_page = verify_any();
+    table = any_cap(table_page), object = any_cap(object_page);
     GIVEN(type_of(table) != TN_PAGETABLE || table.w1 == LEVEL);
     thread.buffer = verify_any();
     thread.root = verify_any();
@@ -349,20 +355,20 @@ static void begin(void)
     GIVEN(thread.buffer - KERNEL_BASE < DIRECT_MAP_BYTES - (1 << 25) && (thread.buffer & 0xfff) != 0);
     area_words = ((thread.buffer & 0xfff) * 4096 - TN_IPC_BATCH_OFFSET) / 8;
     GIVEN(table_at() + 4096 <= area || area + 8 * area_words <= table_at());
+    stays = false;
     watch = verify_any();
     GIVEN(watch < run_count());
-    other = (uint8_t)verify_any();
     done = stored = written = false;
     lookups = 0;
 }
 
-static status_t decode_one(struct run *r)
+static status_t decode_one(struct run *r, uint8_t op)
 {
     struct tn_pt_run u = {.table = run.table,
                           .object = run.object,
                           .first = (uint16_t)run.shape,
                           .count = (uint16_t)(run.shape >> 16),
-                          .op = OP,
+                          .op = op,
                           .rights = (uint8_t)(run.shape >> 40),
                           .soft = (uint8_t)(run.shape >> 48),
                           .flags = (uint8_t)(run.shape >> 56),
@@ -377,7 +383,7 @@ static void plain(void)
 {
     struct run r;
     begin();
-    if (decode_one(&r) != TN_OK)
+    if (decode_one(&r, OP) != TN_OK)
         return;
     HOLDS(!written);
     write_run(&batch_of, &r);
@@ -388,7 +394,7 @@ static void fast(void)
 {
     struct run r;
     begin();
-    status_t status = decode_one(&r);
+    status_t status = decode_one(&r, OP);
     lookups = 0;
     bool taken = ptfast_run(&thread, thread.buffer, (const struct tn_pt_run *)RUN_AT);
     HOLDS(taken || !written);
@@ -399,10 +405,9 @@ static void refused(void)
 {
     struct run r;
     begin();
-    GIVEN(OP == 0 || OP > TN_PT_PROTECT);
-    HOLDS(decode_one(&r) != TN_OK);
-    lookups = 0;
-    HOLDS(!ptfast_run(&thread, thread.buffer, (const struct tn_pt_run *)RUN_AT) && !written);
+    uint8_t op = (uint8_t)verify_any();
+    GIVEN(op == 0 || op > TN_PT_PROTECT);
+    HOLDS(decode_one(&r, op) != TN_OK && !written);
 }
 
 #pragma clang attribute pop

@@ -402,19 +402,28 @@ def compile_source(source, flags, folder):
     return functions(done.stdout) if done.returncode == 0 else "clang: " + done.stderr.strip()[-400:]
 
 
-def decide(lines, timeout_s):
+def decide(lines, timeout_s, until_false=False):
     """A list of "proved", "false N" (something wrong can be reached; N names it), or why it is undecided: one for each thing
-    that could be wrong. `timeout_s` is for all."""
+    that could be wrong. `timeout_s` is for all. until_false: ends with the first that is false."""
     try:
         query = Translation(lines).query()
     except Unsupported as why:
         return ["not supported: %s" % why]
-    asked = subprocess.run(["z3", "-in", "-T:%d" % timeout_s], input=query, capture_output=True, text=True, check=False)
+    z3 = subprocess.Popen(["z3", "-in", "-T:%d" % timeout_s], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        z3.stdin.write(query)
+        z3.stdin.close()
+    except BrokenPipeError:
+        pass
     verdicts = []
-    for line in asked.stdout.splitlines() + asked.stderr.splitlines():
-        number = re.search(r"#x([0-9a-f]{8})\)\)$", line)
+    for line in z3.stdout:
+        number = re.search(r"#x([0-9a-f]{8})\)\)$", line.strip())
         if number and verdicts and verdicts[-1].startswith("false"):
             verdicts[-1] = "false %d" % int(number.group(1), 16)
-        elif not line.startswith(("((", '(error "line')) or "model is not available" not in line and line.startswith("(error"):
+            if until_false:
+                z3.kill()
+                break
+        elif not line.startswith("((") and "model is not available" not in line:
             verdicts.append({"unsat": "proved", "sat": "false -1"}.get(line.strip(), line.strip()))
+    z3.wait()
     return verdicts

@@ -148,6 +148,7 @@ void port_pt_write(unsigned worker, struct tn_pt_batch *b)
                 batch[run->out + k] = old;
         }
     }
+    b->runs = 0;
 }
 
 /* ---- states ---- */

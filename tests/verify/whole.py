@@ -35,13 +35,13 @@ def place(number):
     return "%s:%d" % (path, number % loops.NUMBERS)
 
 
-def prove(tree, folder, proof, operation, level, timeout_s):
-    """(obligations, failures as text). `folder`: where prepare() has written."""
+def prove(tree, folder, proof, operation, level, timeout_s, until_false=False):
+    """(obligations, failures as text). `folder`: where prepare() has written. until_false: the first failure is enough."""
     found = llvm.compile_source('#include "%s/ptwrite_whole.c"\n' % HERE, FLAGS + [
         "-I" + str(folder), "-DOP=" + operation, "-DLEVEL=%d" % level], tree)
     if isinstance(found, str):
         return 0, [found]
-    verdicts = llvm.decide(found["check_" + proof], timeout_s)
+    verdicts = llvm.decide(found["check_" + proof], timeout_s, until_false)
     failures = []
     for verdict in verdicts:
         if verdict.startswith("false "):

@@ -35,8 +35,8 @@ struct batch {
     struct tcb *t;
 };
 
-/* What decoding promises of a run, for Frama-C; the words it is told in are tests/verify/kernel_env.h's. The rest, and what is
- * made of it, is proved in tests/verify/ptwrite_whole.c, which reads the loops' invariants: docs/verification.md, "Proofs". */
+/* What decoding promises of a run, for Frama-C; the words it is told in are tests/verify/kernel_env.h's. All of
+ * it, and what is written then, is proved in tests/verify/ptwrite_whole.c: docs/verification.md, "Proofs". */
 /*@ predicate batch_ok(struct batch *b) =
       \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t) && b->word_count <= 0x200000;
 

@@ -1,4 +1,5 @@
-/* Batched page-table writes: the system call that the memory server lives on. Contract: tenon/ptbatch.h. */
+/* Batched page-table writes: the system call that the memory server lives on. Contract: tenon/ptbatch.h.
+ * A loop's invariant stands before it for the proofs (docs/verification.md, "Proofs"), in words of tests/verify/ptwrite_whole.c. */
 #pragma once
 #include "fence.h"
 #include "flushcheck.h"

@@ -210,7 +210,7 @@ help:
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
 	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
-	@echo "make verify        proofs of basic operations, and wrong variants that they must reject; TEST=part-of-a-line"
+	@echo "make verify        proofs of basic operations, and wrong variants that they must reject; TEST=part-of-a-line; QUICK=1: less of them"
 	@echo "make coverage      lines of kernel and server that the tests run, by file; what is never run: build/coverage"
 	@echo "make lint          warnings of gcc and clang, clang-format, cppcheck;  make format: apply clang-format"
 	@echo "make clean         remove all that was built;  make compile_commands.json: for clangd"
@@ -403,10 +403,10 @@ scale: $(SCALE_NEEDS)
 	@$(PYTHON) tests/bench/scale.py --build $(BUILD) --filter '$(BENCH)' $(SCALE_HARTS) --mm '$(MM)' --flush '$(FLUSH)' \
 	    $(if $(filter 1,$(RECORD)),--record)
 #--- Proofs ------------------------------------------------------------------------------------------------------------
-# docs/verification.md, "Proofs". What is proved, bounded and assumed, in build/verify/report.txt too.
+# docs/verification.md, "Proofs". What is proved, bounded and assumed, in build/verify/report.txt too. QUICK=1: what CI runs.
 .PHONY: verify
 verify:
-	@$(PYTHON) tests/verify/verify.py --only '$(TEST)'
+	@$(PYTHON) -B tests/verify/verify.py --only '$(TEST)' $(if $(QUICK),--quick)
 
 #--- Lint --------------------------------------------------------------------------------------------------------------
 # Four readers: gcc (by building everything, both ways), clang's front end, clang-format and cppcheck.

@@ -42,7 +42,7 @@ static bool try_mode(uint32_t levels)
     tlb_flush_all();
     kernel_satp = value;
     mmu_levels = levels;
-    mmu_user_bits = TN_PAGE_BITS + 9 * levels - 1;
+    mmu_user_bits = mmu_user_bits_of(levels);
     return true;
 }
 

@@ -60,6 +60,7 @@ static inline __attribute__((always_inline)) bool ptfast_map(cspace_root_t root,
     if (unlikely(!pt_pages_fit(page, pages, shape_count(s), 0)))
         return false;
     pte_t value = pt_leaf(cap_paddr(frame), shape_rights(s), shape_soft(s)) + (page << TN_PTE_PPN_SHIFT);
+    /*% invariant entry != end && at(entry) && value == mapped_at(entry); changes entry, value; */
     do {
         ptwrite_exchange(entry, value, false);
         value += 1ull << TN_PTE_PPN_SHIFT;
@@ -71,6 +72,7 @@ static inline __attribute__((always_inline)) bool ptfast_clear(uint64_t buffer, 
                                                                struct shape s, pte_t *entry, pte_t *end)
 {
     if (shape_flags(s) == 0) {
+        /*% invariant entry != end && at(entry); changes entry; */
         do
             ptwrite_exchange(entry, 0, false);
         while (++entry != end);
@@ -80,6 +82,7 @@ static inline __attribute__((always_inline)) bool ptfast_clear(uint64_t buffer, 
     if (unlikely(shape_flags(s) != TN_PT_OLD || first + shape_count(s) > limit))
         return false;
     uint64_t *out = (uint64_t *)ptwrite_batch_in(buffer) + first;
+    /*% invariant entry != end && at(entry) && out == out_at(entry); changes entry, out; */
     do
         store_relaxed(out++, ptwrite_exchange(entry, 0, true));
     while (++entry != end);

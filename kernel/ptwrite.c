@@ -35,7 +35,8 @@ struct batch {
     struct tcb *t;
 };
 
-/* What decoding promises of a run and writing relies on; the words it is told in are tests/verify/kernel_env.h's. */
+/* What decoding promises of a run, for Frama-C; the words it is told in are tests/verify/kernel_env.h's. All of
+ * it, and what is written then, is proved in tests/verify/ptwrite_whole.c: docs/verification.md, "Proofs". */
 /*@ predicate batch_ok(struct batch *b) =
       \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t) && b->word_count <= 0x200000;
 
@@ -44,23 +45,12 @@ struct batch {
     predicate frame_leaf(integer v, integer base, integer limit) =
       leaf_bits(v) && SPEC_PAGE(v) == base && granted(base, limit, SPEC_RIGHTS(v)) && whole_frame(base, limit);
 
-    predicate run_entries(struct batch *b, struct run *r) =
-      r->count >= 1 && level_ok(r->level) && (r->old ==> r->out + r->count <= b->word_count) &&
-      (\forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level);
-    predicate rest_ok(struct run *r, integer value, integer count) =
-      (r->op == TN_PT_MAP && r->step == SPEC_PAGES(r->level) && leaves_ok(value, count, r->level)) ||
-      (r->op == TN_PT_LINK && count == 1 && r->step == 0 && link_ok(value, r->level)) ||
-      (r->op == TN_PT_VIEW && count == 1 && r->step == 0 && view_ok(value, r->level)) ||
-      (r->op == TN_PT_CLEAR && value == 0 && r->step == 0);
-    predicate run_stepped(struct run *r) = rest_ok(r, r->value, r->count);
+    predicate run_stepped(struct run *r) =
+      (r->op == TN_PT_MAP && r->step == SPEC_PAGES(r->level) && leaves_ok(r->value, r->count, r->level)) ||
+      (r->op == TN_PT_LINK && r->count == 1 && r->step == 0 && link_ok(r->value, r->level)) ||
+      (r->op == TN_PT_VIEW && r->count == 1 && r->step == 0 && view_ok(r->value, r->level));
     predicate run_list(struct batch *b, struct run *r) =
-      r->in + r->count <= b->word_count && frame_leaf(r->value, r->base, r->limit);
-    predicate run_protect(struct run *r) =
-      r->value < 1024 && SPEC_V(r->value) == 0 && SPEC_UGA(r->value) == 4 && rights_ok(SPEC_RIGHTS(r->value)) &&
-      SPEC_D(r->value) == SPEC_BIT(SPEC_RIGHTS(r->value), 1) && r->grants < 16 && r->grants % 2 == 0 &&
-      (r->grants != 0 ==> granted(r->base, r->limit, r->grants / 2) && whole_frame(r->base, r->limit));
-    predicate run_ok(struct batch *b, struct run *r) =
-      run_entries(b, r) && (r->op == TN_PT_PROTECT ? run_protect(r) : r->op == TN_PT_MAP_LIST ? run_list(b, r) : run_stepped(r)); */
+      r->in + r->count <= b->word_count && frame_leaf(r->value, r->base, r->limit); */
 
 /*@ requires \valid_read(b);
     assigns \nothing;
@@ -100,11 +90,8 @@ static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, s
     requires \separated(r, b->t);
     requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
     requires r->step == 0 && r->grants == 0 && r->value == 0;
-    requires (r->old ==> r->out + r->count <= b->word_count) &&
-      \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
     requires u->op == TN_PT_MAP || u->op == TN_PT_MAP_LIST;
     assigns r->limit, r->base, r->grants, r->value, r->step;
-    ensures run_entries(b, r);
     ensures \result == TN_OK ==> (r->op == TN_PT_MAP_LIST ? run_list(b, r) : run_stepped(r)); */
 static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
@@ -128,6 +115,7 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
     if (!words_fit(b, u->in, u->count))
         return TN_TRUNCATED_MESSAGE;
     /*@ loop invariant 0 <= i <= u->count; loop assigns i; */
+    /*% invariant i <= u->count && untouched(); changes i; */
     for (uint32_t i = 0; i < u->count; i++) {
         uint64_t page = load_relaxed(&b->words[u->in + i]);
         if (!pt_pages_fit(page, r->limit, 1, r->level))
@@ -142,11 +130,8 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
     requires \separated(r, b->t);
     requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
     requires r->step == 0 && r->grants == 0 && r->value == 0;
-    requires (r->old ==> r->out + r->count <= b->word_count) &&
-      \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
     requires u->op == TN_PT_LINK || u->op == TN_PT_VIEW;
     assigns r->limit, r->base, r->grants, r->value, r->step;
-    ensures run_entries(b, r);
     ensures \result == TN_OK ==> run_stepped(r); */
 static status_t decode_table(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
@@ -162,16 +147,6 @@ static status_t decode_table(const struct batch *b, const struct tn_pt_run *u, s
     return TN_OK;
 }
 
-/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
-    requires \separated(r, b->t);
-    requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
-    requires r->step == 0 && r->grants == 0 && r->value == 0;
-    requires (r->old ==> r->out + r->count <= b->word_count) &&
-      \forall integer i; 0 <= i < r->count ==> user_entry(r->entry + i) && entry_level(r->entry + i) == r->level;
-    requires u->op == TN_PT_PROTECT;
-    assigns r->limit, r->base, r->grants, r->value, r->step;
-    ensures run_entries(b, r);
-    ensures \result == TN_OK ==> run_protect(r); */
 static status_t decode_protect(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     if (!pt_rights_valid(u->rights) || u->soft > 3)
@@ -185,10 +160,6 @@ static status_t decode_protect(const struct batch *b, const struct tn_pt_run *u,
     return TN_OK;
 }
 
-/*@ requires \valid_read(b) && \valid_read(user) && \valid(r) && \separated(b, r) && \separated(user, r) && batch_ok(b);
-    requires \separated(r, b->t) && \separated(r, &mmu_levels) && 3 <= mmu_levels <= 5;
-    assigns *r;
-    ensures \result == TN_OK ==> run_ok(b, r); */
 static status_t decode(const struct batch *b, const struct tn_pt_run *user, struct run *r)
 {
     struct tn_pt_run u = *user; /* the one read of it */
@@ -232,33 +203,25 @@ static status_t decode(const struct batch *b, const struct tn_pt_run *user, stru
 /* ---- writing ---- */
 
 /* MAP, LINK, VIEW, CLEAR: values with a constant step. */
-/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op != TN_PT_MAP_LIST && r->op != TN_PT_PROTECT;
-    assigns \nothing; */
 static void write_stepped(const struct batch *b, const struct run *r)
 {
     pte_t *entry = r->entry, value = r->value;
     uint64_t count = r->count, step = r->step;
     if (likely(!r->old)) {
-        /*@ loop invariant 0 <= i <= count;
-            loop invariant i < count ==> rest_ok(r, value, count - i);
-            loop assigns i, value; */
+        /*% invariant i <= count && at(&entry[i]) && value == value_at(r->value, step, i); changes i, value; */
         for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
             ptwrite_exchange(&entry[i], value, false);
         return;
     }
     uint64_t *out = &b->words[r->out];
-    /*@ loop invariant 0 <= i <= count;
-        loop invariant i < count ==> rest_ok(r, value, count - i);
-        loop assigns i, value; */
+    /*% invariant i <= count && at(&entry[i]) && value == value_at(r->value, step, i); changes i, value; */
     for (uint64_t i = 0; i < count; i++, value = pt_advance(value, step))
         store_relaxed(&out[i], ptwrite_exchange(&entry[i], value, true));
 }
 
-/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op == TN_PT_MAP_LIST;
-    assigns \nothing; */
 static void write_list(const struct batch *b, const struct run *r)
 {
-    /*@ loop invariant 0 <= i <= r->count; loop assigns i; */
+    /*% invariant i <= r->count && at(&r->entry[i]); changes i; */
     for (uint32_t i = 0; i < r->count; i++) {
         uint64_t page = load_relaxed(&b->words[r->in + i]);
         if (unlikely(!pt_pages_fit(page, r->limit, 1, r->level) || !pt_page_aligned(r->base + page, r->level)))
@@ -269,8 +232,6 @@ static void write_list(const struct batch *b, const struct run *r)
     }
 }
 
-/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && r->op == TN_PT_PROTECT;
-    assigns \nothing; */
 static void write_protect(const struct batch *b, const struct run *r)
 {
     if (likely(!r->old)) {
@@ -280,7 +241,7 @@ static void write_protect(const struct batch *b, const struct run *r)
             ptwrite_grow(r->entry, r->entry + r->count, r->value, r->grants, r->base, r->limit);
         return;
     }
-    /*@ loop invariant 0 <= i <= r->count; loop assigns i; */
+    /*% invariant i <= r->count && at(&r->entry[i]); changes i; */
     for (uint32_t i = 0; i < r->count; i++) {
         pte_t old = ptwrite_protect(&r->entry[i], r->value, r->grants, r->base, r->limit);
         if (r->old)
@@ -288,8 +249,6 @@ static void write_protect(const struct batch *b, const struct run *r)
     }
 }
 
-/*@ requires \valid_read(b) && \valid_read(r) && batch_ok(b) && run_ok(b, r) && \true;
-    assigns \nothing; */
 static void write_run(const struct batch *b, const struct run *r)
 {
     if (r->op == TN_PT_PROTECT)

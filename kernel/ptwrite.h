@@ -1,4 +1,5 @@
-/* Batched page-table writes: the system call that the memory server lives on. Contract: tenon/ptbatch.h. */
+/* Batched page-table writes: the system call that the memory server lives on. Contract: tenon/ptbatch.h.
+ * A loop's invariant stands before it for the proofs (docs/verification.md, "Proofs"), in words of tests/verify/ptwrite_whole.c. */
 #pragma once
 #include "fence.h"
 #include "flushcheck.h"
@@ -18,8 +19,6 @@ static inline struct tn_pt_batch *ptwrite_batch_in(uint64_t buffer)
 /* Release: whoever sees the entry, a walker or a view, sees what was written to the table it links before.
  * Pairs with: the acquire of the core's walk (mmserver/corten), and the address dependency of the hardware's.
  * `wanted`: the writer asked for the old entries (flushcheck.h). */
-/*@ requires user_entry(entry) && entry_ok(value, entry_level(entry));
-    assigns \nothing; */
 static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value, bool wanted)
 {
     pte_t old; /* by hand, since gcc 12 puts a fence of its own before the instruction instead of .rl */
@@ -33,6 +32,7 @@ static inline pte_t ptwrite_exchange(pte_t *entry, pte_t value, bool wanted)
 static inline __attribute__((always_inline)) pte_t ptwrite_protect(pte_t *entry, pte_t value, pte_t grants,
                                                                    uint64_t base, uint64_t limit)
 {
+    /*% invariant at(entry); changes nothing; */
     for (;;) {
         pte_t old = load_relaxed(entry);
         if (unlikely(!tn_pte_is_leaf(old)))
@@ -98,6 +98,7 @@ other:
 static inline __attribute__((always_inline)) void ptwrite_shrink(pte_t *entry, const pte_t *end, pte_t value)
 {
     pte_t flags = ~0ull, delta = 0;
+    /*% invariant entry != end && at(entry) && alike(flags, delta, value, 0); changes entry, flags, delta; */
     do {
         if (!TENON_DEBUG && likely(ptwrite_shrink_like(entry, flags, delta)))
             continue;
@@ -112,6 +113,7 @@ static inline __attribute__((always_inline)) void ptwrite_grow(pte_t *entry, con
                                                                pte_t grants, uint64_t base, uint64_t limit)
 {
     pte_t flags = ~0ull, delta = 0;
+    /*% invariant entry != end && at(entry) && alike(flags, delta, value, grants); changes entry, flags, delta; */
     do {
         if (!TENON_DEBUG && likely(ptwrite_grow_like(entry, flags, delta, base, limit)))
             continue;

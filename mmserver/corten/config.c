@@ -11,7 +11,7 @@ enum ct_status ct_init(const struct ct_config *config)
         return CT_RANGE;
     if (config->around_pages > CT_AROUND_MAX || (config->around_pages & (config->around_pages - 1)))
         return CT_RANGE;
-    uint64_t user_end = 1ull << (11 + 9 * config->levels);
+    uint64_t user_end = ct_user_end_of(config->levels);
     uint64_t low = config->arena_low.v, high = config->arena_high.v;
     if (((low | high) & (TN_PAGE_BYTES - 1)) || low >= high || high > user_end)
         return CT_RANGE;

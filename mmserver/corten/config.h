@@ -33,10 +33,15 @@ extern struct ct_config ct_config;
 /* Once, before anything else, after port_layout is set. Copies the configuration. CT_RANGE if it makes no sense. */
 enum ct_status ct_init(const struct ct_config *config) CT_MUST_CHECK;
 
-/* First address past the user part. */
-/*@ requires 3 <= ct_config.levels && ct_config.levels <= 5;
+/* First address past the user part, with so many levels. */
+/*@ requires 3 <= levels && levels <= 5;
     assigns \nothing;
-    ensures \result == (ct_config.levels == 3 ? 0x4000000000 : ct_config.levels == 4 ? 0x800000000000 : 0x100000000000000); */
+    ensures \result == (levels == 3 ? 0x4000000000 : levels == 4 ? 0x800000000000 : 0x100000000000000); */
+static inline uint64_t ct_user_end_of(unsigned levels)
+{
+    return 1ull << (11 + 9 * levels);
+}
+/* The same of this machine. */
 static inline uint64_t ct_user_end(void)
 {
     return ct_config.user_end;

@@ -157,7 +157,7 @@ _Noreturn void init_main(const struct tn_bootinfo *info)
 
     user_end = 1ull << (TN_PAGE_BITS + 9 * info->levels - 1);
     begin(&plan, &initrd, info);
-    drive_prepare();
+    clients_prepare();
     servers_make(&plan, info);
     for (uint32_t s = 0; s < plan.servers; s++) {
         server_counters(&plan.server[s], ~0ull, counter);

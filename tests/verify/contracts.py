@@ -2,7 +2,7 @@
 import re
 from pathlib import Path
 
-BLOCK = re.compile(r"/\*@(.*?)\*/\s*((?:static |inline |MUST_CHECK |CT_MUST_CHECK )*)([^;{}()@\\/]*?)(\w+)\(([^)]*)\)\s*(?=[{;])",
+BLOCK = re.compile(r"/\*@(.*?)\*/\s*((?:static |inline |ct_inline |MUST_CHECK |CT_MUST_CHECK )*)([^;{}()@=\\/]*?)(\w+)\(([^)]*)\)\s*(?=[{;])",
                    re.S)
 
 

@@ -1,9 +1,6 @@
 /* What the proofs of the kernel's page-table writes stand on, for Frama-C alone: it is included before the source.
  *
- * Atomics. Other harts, the hardware and user programs change entries and the batch at any time, so a load gives any value
- * that could be there: anything from user memory, any valid entry from a table. A write to an entry demands that the entry
- * may be written and that the value is valid there: that is what is proved of the kernel. Nothing is assumed of the
- * order in which harts see writes.
+ * Atomics. User programs change the batch at any time, so a load from it gives any value.
  *
  * Capabilities. What the kernel's other parts keep true (docs/architecture.md, "Kernel invariants") is assumed of a
  * capability that is looked up: known(w0, w1).
@@ -39,9 +36,6 @@
       logic integer frame_end(integer page) reads \nothing;
       predicate is_table(integer page) reads \nothing;
       logic integer table_level(integer page) reads \nothing;
-      // Entries that may be written: of a table, but not the kernel's half of a root.
-      predicate user_entry(uint64_t *entry) reads \nothing;
-      logic integer entry_level(uint64_t *entry) reads \nothing;
       // A capability in a slot; pages of a Frame by its w1.
       predicate known(integer w0, integer w1) reads \nothing;
       logic integer frame_pages(integer w1) reads \nothing;
@@ -75,7 +69,6 @@
       inside_frame(page, n * SPEC_PAGES(level));
     predicate leaves_ok(integer v, integer n, integer level) =
       leaf_bits(v) && frames_ok(SPEC_PAGE(v), n, level, SPEC_RIGHTS(v));
-    predicate leaf_ok(integer v, integer level) = leaves_ok(v, 1, level);
     lemma frames_first_0: FRAMES_FIRST(0);
     lemma frames_next_0: FRAMES_NEXT(0);
     lemma frames_first_1: FRAMES_FIRST(1);
@@ -94,42 +87,19 @@
     predicate link_ok(integer v, integer level) =
       level > 0 && v % 1024 == TN_PTE_V && SPEC_TOP(v) == 0 && is_table(SPEC_PAGE(v)) &&
       table_level(SPEC_PAGE(v)) == level - 1;
-    predicate entry_ok(integer v, integer level) =
-      v == 0 || leaf_ok(v, level) || view_ok(v, level) || link_ok(v, level);
 */
 
-/*@ assigns \nothing; ensures user_entry((uint64_t *)p) ==> entry_ok(\result, entry_level((uint64_t *)p)); */
+/*@ assigns \nothing; */
 uint64_t verify_load64(const uint64_t *p);
-/*@ requires \valid(p); assigns \nothing; */
-void verify_store64(uint64_t *p, uint64_t v);
-/*@ requires may_be_written: user_entry(entry);
-    requires valid_value: entry_ok(v, entry_level(entry));
-    assigns \nothing; */
-uint64_t verify_exchange(uint64_t *entry, uint64_t v);
-/*@ requires may_be_written: user_entry(entry);
-    requires valid_value: entry_ok(v, entry_level(entry));
-    assigns \nothing; */
-_Bool verify_compare_exchange(uint64_t *entry, uint64_t v);
 
 #undef load_relaxed
-#undef store_relaxed
-#undef compare_exchange_relaxed
 #define load_relaxed(p) verify_load64(p)
-#define store_relaxed(p, v) verify_store64((p), (v))
-#define compare_exchange_relaxed(p, old, v) verify_compare_exchange((p), (v))
-#define __atomic_exchange_n(p, v, order) verify_exchange((p), (v))
 
 /*@ assigns \nothing;
     ensures \result.w0 == 0 || known(\result.w0, \result.w1);
     ensures \result.w0 / 0x100000000000000 == TN_FRAME ==> 12 <= \result.w1 % 64 <= 38;
     ensures \result.w0 / 0x100000000000000 == TN_PAGETABLE ==> \result.w1 < mmu_levels; */
 static inline struct cap cspace_lookup(cspace_root_t root, tn_cptr_t cptr);
-
-/*@ assigns \nothing;
-    ensures known(c.w0, c.w1) && c.w0 / 0x100000000000000 == TN_PAGETABLE ==>
-      \forall integer i; 0 <= i < (c.w1 == mmu_levels - 1 ? ROOT_KERNEL_FIRST : TN_PT_ENTRIES) ==>
-        user_entry((uint64_t *)\result + i) && entry_level((uint64_t *)\result + i) == c.w1; */
-static inline void *cap_object(struct cap c);
 
 /*@ assigns \nothing;
     ensures \result.v % 4096 == 0 && \result.v < DIRECT_MAP_BYTES;

@@ -5,10 +5,10 @@
 
 proofs.txt lists every contract in the sources and how it is settled; a contract that is not listed, or listed and not
 there, is a failure, as is one that is not proved. controls.txt lists wrong variants, made from the sources as they are;
-each must fail. --only: entries whose line contains TEXT. --quick: a twentieth of the bounded cases. --seconds: a
-prover's time for a goal; more on a machine that is busy. --jobs: proofs at once. Everything
-is made in build/verify/; report.txt there is what is printed. The last line is 'N proved, N bounded, N assumed,
-N controls, N failed'.
+each must fail. --only: entries whose line contains TEXT. --quick: a twentieth of the bounded cases, and tables of levels
+0 and 1 alone in the proofs of whole functions. --seconds: a prover's time for a goal; more on a machine that is busy.
+--jobs: proofs at once. Everything is made in build/verify/; report.txt there is what is printed. The last line is 'N
+proved, N bounded, N assumed, N controls, N failed'.
 """
 import argparse
 import concurrent.futures
@@ -23,14 +23,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bits  # noqa: E402
 import contracts  # noqa: E402
+import whole  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "tests/verify"
 BUILD = ROOT / "build" / "verify"
 SOURCES = ("kernel/*.[ch]", "kernel/include/tenon/*.h", "mmserver/corten/*.[ch]")
-INCLUDES = ["-I.", "-Ikernel", "-Ikernel/include", "-Immserver", "-idirafter", "libipc/include", "-DTENON_DEBUG=0"]
+INCLUDES = ["-I.", "-Ikernel", "-Ikernel/include", "-Itests/host", "-Immserver", "-idirafter", "libipc/include", "-DTENON_DEBUG=0"]
 SECONDS = 60  # a prover's time for a goal
 PARTS = 16  # of each family of bounded cases
+LEVELS = range(5)
 
 
 def entries(name):
@@ -86,8 +88,9 @@ def by_wp(tree, path, function, seconds, split):
 
 
 def build_one_table(tree, out):
-    command = ["gcc", "-std=gnu17", "-O2", "-Immserver", "-Ikernel/include", "-idirafter", "libipc/include", "-o", str(out),
-               HERE + "/one_table.c"] + sorted(str(p.relative_to(tree)) for p in (tree / "mmserver/corten").glob("*.c"))
+    sources = sorted([*(tree / HERE).glob("one_*.c"), *(tree / "mmserver/corten").glob("*.c")])
+    command = ["gcc", "-std=gnu17", "-O2", "-flto", "-w", "-Itests/host", "-Immserver", "-Ikernel/include", "-idirafter",
+               "libipc/include", "-o", str(out)] + [str(p.relative_to(tree)) for p in sources]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     return done.stderr if done.returncode else ""
 
@@ -99,6 +102,12 @@ def by_cases(program, family, part, parts):
     return int(done.stdout), []
 
 
+def by_whole(tree, folder, proof, operation, level, seconds, until_false=False):
+    """`seconds`: 10 times as many for all obligations of a proof."""
+    wrong = None if (folder / "straight").exists() else whole.prepare(tree, folder)
+    return (0, [wrong]) if wrong else whole.prove(tree, folder, proof, operation, level, 10 * seconds, until_false)
+
+
 # ---- controls ----
 
 def variant(number, path, edit):
@@ -107,6 +116,8 @@ def variant(number, path, edit):
     shutil.rmtree(tree, ignore_errors=True)
     for folder in ("kernel", "mmserver/corten", "libipc/include", "libboot/boot", HERE):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tree / "tests/host").mkdir()
+    shutil.copy(ROOT / "tests/host/port_inline.h", tree / "tests/host")
     before = (tree / path).read_text()
     subprocess.run(["sed", "-i", "-E", edit, str(tree / path)], check=True)
     return tree, (tree / path).read_text() != before
@@ -120,6 +131,10 @@ def control(seconds, number, how, path, edit, function):
     if how == "bits":
         failures = by_bits(tree, path, function, seconds)[1]
         found = any(line.endswith(": false") for line in failures)
+    elif how == "whole":
+        proof, operation, level = function.split()
+        failures = by_whole(tree, tree / "build", proof, operation, int(level), seconds, True)[1]
+        found = any(": false: " in line for line in failures)
     elif how == "wp":
         failures = by_wp(tree, path, function, seconds // 4, False)[1]
         found = bool(failures) and "frama-c said" not in failures[0]
@@ -175,9 +190,10 @@ def main():
     listed, controls = entries("proofs.txt"), entries("controls.txt")
     check_list(report, [entry for entry in listed if entry[0] in ("wp", "bits")])
     wanted = [entry for entry in listed if given.only in " ".join(entry)]
-    error = build_one_table(ROOT, BUILD / "one_table")
-    if error:
-        report.fail("one_table: " + error)
+    shutil.rmtree(BUILD / "straight", ignore_errors=True)
+    for what, error in (("one_table", build_one_table(ROOT, BUILD / "one_table")), ("loops", whole.prepare(ROOT, BUILD))):
+        if error:
+            report.fail("%s: %s" % (what, error))
 
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=given.jobs)
     running = []
@@ -186,6 +202,9 @@ def main():
             running.append((entry, [pool.submit(by_wp, ROOT, entry[1], entry[2], given.seconds, True)]))
         elif entry[0] == "bits":
             running.append((entry, [pool.submit(by_bits, ROOT, entry[1], entry[2], given.seconds)]))
+        elif entry[0] == "whole":
+            running.append((entry, [pool.submit(by_whole, ROOT, BUILD, entry[1], entry[2], level, given.seconds)
+                                    for level in LEVELS[:2 if given.quick else None]]))
         elif entry[0] == "bounded":
             parts = PARTS * 20 if given.quick else PARTS
             running.append((entry, [pool.submit(by_cases, BUILD / "one_table", entry[1], part, parts)

@@ -104,9 +104,9 @@ static bool one_turn(struct world *w)
     struct spec_call c[2];
     uint64_t kind = world_any(w, 16);
     unsigned n = 1;
-    if (kind < 2)
+    if (kind < 3)
         return step_back(w);
-    if (kind < 6)
+    if (kind < 9)
         n = world_next_start(w, c);
     else
         world_next_call(w, &c[0], w->buffers + TN_IPC_BATCH_OFFSET / 8);
@@ -191,7 +191,7 @@ static void world_new(struct world *w, unsigned hart, uint64_t calls, uint64_t s
 {
     tn_cptr_t cnode = kt_object(TN_CNODE, SPEC_RADIX), buffers = kt_object(TN_FRAME, BUFFERS_BITS);
     memset(w, 0, sizeof *w);
-    w->seed = (kt_test_seed + 0x9e3779b97f4a7c15ull * (hart + 1)) | 1;
+    w->seed = ((kt_seed << 8) + hart + 1) * 0x9e3779b97f4a7c15ull | 1; /* two seeds, two worlds */
     w->limit = seconds ? ~0ull : calls;
     w->time_end = seconds ? kt_time() + kt_ticks_ms(seconds * 1000) : 0;
     w->buffers = kt_map(buffers, 0, SPEC_BLOCKS, TN_READ | TN_WRITE);

@@ -279,14 +279,39 @@ static void object_call(struct world *w, struct spec_call *c)
 
 /* ---- messages ---- */
 
-/* Where to send, or to wait: a favourite, half of the time. */
+/* Some slot of the root that holds a capability to the object; 0: none does. */
+static uint64_t cptr_to(struct world *w, uint32_t object)
+{
+    uint32_t first = (uint32_t)world_any(w, SPEC_ROOT_SLOTS);
+    for (uint32_t i = 0; i < SPEC_ROOT_SLOTS; i++)
+        if (w->spec.slot[(first + i) % SPEC_ROOT_SLOTS].object == object)
+            return (first + i) % SPEC_ROOT_SLOTS;
+    return 0;
+}
+
+/* What some thread waits for, if that has the type; 0: nothing was found. */
+static uint64_t waited_for(struct world *w, uint8_t type)
+{
+    uint32_t first = (uint32_t)world_any(w, SPEC_OBJECTS);
+    for (uint32_t i = 0; i < SPEC_OBJECTS; i++) {
+        const struct spec_object *t = &w->spec.object[(first + i) % SPEC_OBJECTS];
+        if (t->type == TN_TCB && t->state >= SPEC_SENDS && w->spec.object[t->waits_on].type == type)
+            return cptr_to(w, t->waits_on);
+    }
+    return 0;
+}
+
+/* Where to send, or to wait, or whom to answer: two times of three where somebody waits, or at a favourite. */
 static uint64_t meeting_point(struct world *w, uint8_t type)
 {
+    uint64_t cptr = world_any(w, 3) ? 0 : waited_for(w, type);
     const struct spec_object *o = object_at(w, w->favourite);
+    if (cptr)
+        return cptr;
     if (world_any(w, 2) && o && o->type == type)
         return w->favourite;
-    uint64_t cptr = cptr_of(w, type);
-    if (world_any(w, 16) == 0)
+    cptr = cptr_of(w, type);
+    if (type != TN_REPLY && world_any(w, 16) == 0)
         w->favourite = cptr;
     return cptr;
 }
@@ -321,7 +346,8 @@ static void message_words(struct world *w, struct spec_call *c)
     c->a[1] = message_info(w);
     for (unsigned i = 2; i < 6; i++)
         c->a[i] = place(w);
-    c->a[6] = world_any(w, 5) ? cptr_of(w, TN_REPLY) : 0;
+    bool answers = c->number == TN_SYS_REPLY || c->number == TN_SYS_REPLY_RECV || c->number == TN_SYS_PT_REPLY_RECV;
+    c->a[6] = world_any(w, 6) == 0 ? 0 : answers ? meeting_point(w, TN_REPLY) : cptr_of(w, TN_REPLY);
 }
 
 /* Of the driver, which must not wait. */
@@ -479,11 +505,11 @@ void world_next_call(struct world *w, struct spec_call *c, uint64_t *words)
 {
     uint64_t r = world_any(w, 100);
     *c = (struct spec_call){0};
-    if (r < 4 && !w->crowded)
+    if (r < 10 && !w->crowded)
         retype_call(w, c);
-    else if (r < 35 || w->crowded)
+    else if (r < 28 || w->crowded)
         cnode_call(w, c);
-    else if (r < 55)
+    else if (r < 50)
         message_call(w, c);
     else if (r < 80)
         object_call(w, c);

@@ -264,6 +264,26 @@ endef
 $(foreach name,$(BROKEN_FUZZERS),$(eval $(call broken_fuzzer,$(name),$(call breaks,$(name)))))
 HOST_PROGRAMS += $(addprefix build/host/broken/,$(BROKEN_FUZZERS))
 
+# That random calls find something: debug kernels with a fault put in, tests/broken/NAME.sed. The first line says which file, which
+# must change. Linked without the symbol table for backtraces.
+BROKEN_KERNELS := $(basename $(notdir $(wildcard tests/broken/*.sed)))
+broken_file = $(shell sed -n '1s|^. breaks: ||p' tests/broken/$(1).sed)
+# $(call broken_kernel,NAME,FILE)
+define broken_kernel
+$(BUILD)/broken/$(1).c: $(2) tests/broken/$(1).sed
+	@mkdir -p $$(@D)
+	$$(Q)sed -f tests/broken/$(1).sed $$< > $$@
+	$$(Q)! cmp -s $$< $$@ || { echo "tests/broken/$(1).sed does not change $(2)"; rm $$@; exit 1; }
+$(BUILD)/broken/$(1).o: $(BUILD)/broken/$(1).c $(BUILD)/kernel1.elf
+	@echo "  cc    $$< (broken)"
+	$$(Q)$(CC) $(KERNEL_FLAGS) -w -iquote $(dir $(2)) -c $$< -o $$@
+$(BUILD)/broken/$(1).elf: $(filter-out $(BUILD)/kernel/$(2).o,$(KERNEL_OBJECTS)) $(BUILD)/broken/$(1).o kernel/kernel.ld
+	$$(Q)$$(LINK_KERNEL) $$(filter %.o,$$^)
+endef
+$(foreach name,$(BROKEN_KERNELS),$(eval $(call broken_kernel,$(name),$(call broken_file,$(name)))))
+.PHONY: broken-kernels broken-test
+broken-kernels: $(BROKEN_KERNELS:%=$(BUILD)/broken/%.elf)
+
 # Device trees, archives and programs that the host tests read and the fuzzers start from.
 build/host/sample.elf: tests/host/sample.c $(USER_LD) Makefile
 	@mkdir -p $(@D)
@@ -276,7 +296,7 @@ build/host/data.made: tests/host/data.sh build/host/sample.elf $(DATA_PROGRAMS) 
 host-programs: $(filter-out build/host/coverage/%,$(HOST_PROGRAMS)) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
-	@$(MAKE) --no-print-directory DEBUG=1 all
+	@$(MAKE) --no-print-directory DEBUG=1 all broken-kernels
 .PHONY: both-builds flush-test panic-test soak
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
@@ -300,6 +320,8 @@ panic-test: both-builds
 # Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many.
 soak: both-builds
 	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) soak
+broken-test: both-builds
+	@$(RUN_TESTS) broken
 coverage-test: both-builds build/plugins/coverage.so
 	@$(RUN_TESTS) coverage
 fuzz: host-programs

@@ -1,0 +1,3 @@
+# breaks: kernel/untyped.c
+# What an Untyped has given away it gives again: the invariants stop it where pages differ.
+s/untyped_update(untyped, r.end, zeroed/untyped_update(untyped, r.start, zeroed/

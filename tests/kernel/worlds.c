@@ -15,6 +15,7 @@
 #define CALLS_DEFAULT 20000 /* of all harts together */
 #define WORLDS_MAX 8
 #define MEMORY_BITS 19
+#define COUNTS (sizeof(struct spec_count) / sizeof(uint64_t))
 #define BUFFERS_BITS (TN_PAGE_BITS + 3)
 _Static_assert(1 << MEMORY_BITS >> TN_PAGE_BITS == SPEC_PAGES && 1 << BUFFERS_BITS >> TN_PAGE_BITS == SPEC_BLOCKS,
                "spec.h");
@@ -86,10 +87,10 @@ static bool one_call(struct world *w, const struct spec_call *c)
 /* Everybody else's turn. */
 static bool step_back(struct world *w)
 {
-    uint64_t before = w->spec.calls;
+    uint64_t before = w->spec.count.calls;
     spec_run(&w->spec);
     world_step_back();
-    w->calls += w->spec.calls - before;
+    w->calls += w->spec.count.calls - before;
     if (words_differ(w->block[0].in, w->spec.block[0].in,
                      SPEC_BLOCKS * (uint32_t)(sizeof(struct spec_block) / sizeof(uint64_t))))
         w->differs = "register of a thread";
@@ -270,7 +271,8 @@ static void test_worlds(void)
 {
     unsigned n = kt_harts < WORLDS_MAX ? kt_harts : WORLDS_MAX;
     uint64_t calls = argument("calls", CALLS_DEFAULT), seconds = argument("seconds", 0);
-    uint64_t accepted = 0, refused = 0, made = 0, met = 0;
+    uint64_t accepted = 0, refused = 0;
+    struct spec_count sum = {0};
 
     for (unsigned i = 0; i < n; i++)
         world_new(&world[i], i, calls / n + (i < calls % n), seconds);
@@ -278,20 +280,25 @@ static void test_worlds(void)
         world_start(&world[i]);
     await_all(n);
     for (unsigned i = 0; i < n; i++) {
-        made += world[i].spec.calls;
-        met += world[i].spec.met;
         accepted += world[i].accepted;
         refused += world[i].refused;
+        for (unsigned k = 0; k < COUNTS; k++)
+            ((uint64_t *)&sum)[k] += ((const uint64_t *)&world[i].spec.count)[k];
         EXPECT(world[i].differs == NULL);
         if (world[i].differs)
             report(&world[i], i);
     }
+    kt_printf("# %lu calls as specified: of drivers %lu accepted, %lu refused, of threads %lu\n",
+              (unsigned long)(accepted + refused + sum.calls), (unsigned long)accepted, (unsigned long)refused,
+              (unsigned long)sum.calls);
     kt_printf(
-        "# %lu calls as specified: drivers %lu accepted, %lu refused; threads %lu, with %lu messages and signals to "
-        "who waited\n",
-        (unsigned long)(accepted + refused + made), (unsigned long)accepted, (unsigned long)refused,
-        (unsigned long)made, (unsigned long)met);
-    EXPECT(accepted > calls / 5 && refused > calls / 8 && made > calls / 50 && met > calls / 200);
+        "# threads got %lu messages and signals, %lu of them faults, %lu answers, %lu capabilities; waiting ended "
+        "%lu times by deletion, %lu by suspension\n",
+        (unsigned long)sum.messages, (unsigned long)sum.faults, (unsigned long)sum.answers, (unsigned long)sum.caps,
+        (unsigned long)sum.gone, (unsigned long)sum.stopped);
+    EXPECT(accepted > calls / 5 && refused > calls / 8 && sum.calls > calls / 50);
+    for (unsigned k = 0; k < COUNTS; k++)
+        EXPECT(((const uint64_t *)&sum)[k] >= calls / CALLS_DEFAULT);
 }
 
 /* What the specification is not told of is noticed soon. */

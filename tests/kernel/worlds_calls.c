@@ -319,7 +319,23 @@ static uint64_t meeting_point(struct world *w, uint8_t type)
 static uint64_t message_info(struct world *w)
 {
     uint64_t words = world_any(w, 4) ? world_any(w, 5) : world_any(w, world_any(w, 8) ? 65 : 128);
-    return tn_info(world_any(w, 3) ? world_any(w, 50) : 0, world_any(w, 6) ? 0 : world_any(w, 4), (unsigned)words);
+    uint64_t info =
+        tn_info(world_any(w, 3) ? world_any(w, 50) : 0, world_any(w, 3) ? 0 : world_any(w, 4), (unsigned)words);
+    if (world_any(w, 16) == 0)
+        info |= kt_random(&w->seed) & (TN_INFO_ERROR | 0xe00); /* bits that a sender cannot set */
+    return info;
+}
+
+/* A slot that is taken, or one that is free; or nonsense. */
+static uint64_t root_slot(struct world *w, bool taken)
+{
+    uint64_t slot = some_cptr(w);
+    for (unsigned tries = 0; tries < 16 && world_any(w, 16); tries++) {
+        slot = WORLD_FIRST + world_any(w, SPEC_ROOT_SLOTS - WORLD_FIRST);
+        if ((w->spec.slot[slot].object != 0) == taken)
+            break;
+    }
+    return slot;
 }
 
 /* What a long message takes from its sender's page, and where capabilities go that arrive in it: in the page itself, and as the
@@ -332,13 +348,7 @@ static void fill_page(struct world *w, uint32_t page)
         shown[at] = known[at] = kt_random(&w->seed);
     }
     for (unsigned i = TN_MSG_WORDS_MAX; i < SPEC_MESSAGE_WORDS; i++)
-        shown[i] = known[i] = some_cptr(w);
-    if (world_any(w, 2)) /* most slots are taken: one where something fits */
-        for (unsigned tries = 0; tries < 8; tries++) {
-            uint64_t slot = WORLD_FIRST + world_any(w, SPEC_ROOT_SLOTS - WORLD_FIRST);
-            if (!w->spec.slot[slot].object)
-                shown[SPEC_MESSAGE_WORDS - 1] = known[SPEC_MESSAGE_WORDS - 1] = slot;
-        }
+        shown[i] = known[i] = root_slot(w, i + 1 < SPEC_MESSAGE_WORDS);
 }
 
 static void message_words(struct world *w, struct spec_call *c)
@@ -359,7 +369,7 @@ static void message_call(struct world *w, struct spec_call *c)
     bool bits = c->number == TN_SYS_SIGNAL || c->number == TN_SYS_POLL || world_any(w, 8) == 0;
     c->a[0] = meeting_point(w, bits ? TN_NOTIFICATION : world_any(w, 6) ? TN_ENDPOINT : TN_GATE);
     message_words(w, c);
-    if (world_any(w, 4) == 0)
+    if (tn_info_caps(c->a[1]) || world_any(w, 4) == 0)
         fill_page(w, 0);
 }
 
@@ -447,7 +457,7 @@ static void thread_call(struct world *w, struct spec_call *c, uint32_t page)
     message_words(w, c);
     if (c->number == TN_SYS_CALL && world_any(w, 4) == 0 && !w->crowded)
         thread_invocation(w, c);
-    if (page != 0 && world_any(w, 3) == 0)
+    if (page != 0 && (tn_info_caps(c->a[1]) || world_any(w, 3) == 0))
         fill_page(w, page);
     if (page != 0 && (c->number == TN_SYS_PT_WRITE || c->number == TN_SYS_PT_REPLY_RECV)) {
         struct spec_call none;
@@ -482,7 +492,7 @@ unsigned world_next_start(struct world *w, struct spec_call c[2])
     if (set_up(w, t, cptr, &c[0]))
         return 1;
     if (t->state != SPEC_INACTIVE) { /* it waits for others, or has not begun */
-        if (world_any(w, 8))
+        if (world_any(w, 32))
             return 0;
         invocation(&c[0], cptr, TN_TCB_SUSPEND, 0);
         return 1;

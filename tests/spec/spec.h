@@ -99,8 +99,16 @@ struct spec {
         space; /* objects: the thread that makes spec_call's calls; the VSpace where the program is mapped */
     uint32_t first_buffer; /* object: the Frame of page[] */
     uint64_t turns;
-    uint64_t calls, met; /* made by threads of the world; messages and signals that somebody waited for */
-    uint64_t batches;    /* that threads wrote */
+    struct spec_count {
+        uint64_t calls;    /* made by threads of the world */
+        uint64_t messages; /* and signals, that somebody waited for */
+        uint64_t faults;   /* of these */
+        uint64_t answers;  /* of Reply objects */
+        uint64_t caps;     /* that went along */
+        uint64_t gone;     /* threads that waited for what went */
+        uint64_t stopped;  /* threads that waited and were suspended */
+    } count;
+    uint64_t batches; /* that threads wrote */
     struct spec_program program;
     struct spec_block block[SPEC_BLOCKS];
     /* Content of memory that IPC buffers lie in: of the Frame of buffers, and the messages in the Untyped's pages. */

@@ -41,6 +41,7 @@ static uint32_t transfer_caps(struct spec *s, const struct spec_object *from, co
         cap.kind = SPEC_COPY;
         spec_insert_after(s, source, dest, cap);
         out[BUFFER_CAPS + i] = first + i;
+        s->count.caps++;
     }
     return count;
 }
@@ -71,6 +72,7 @@ static void deliver(struct spec *s, struct spec_object *from, struct spec_object
         transfer(s, from, to, badge, how & SPEC_GRANT);
         return;
     }
+    s->count.faults++;
     to->reg[SPEC_A0] = badge;
     to->reg[SPEC_A1] = tn_info(from->fault, 0, 4);
     for (uint32_t i = 0; i < 4; i++)
@@ -100,8 +102,9 @@ static struct spec_object *first_waiting(struct spec *s, const struct spec_objec
 }
 
 /* Whom it waited for is gone, or cannot take its message. Nobody will hear of a fault: the thread stays where it is. */
-static void ends_with(struct spec_object *t, enum tn_error e)
+static void ends_with(struct spec *s, struct spec_object *t, enum tn_error e)
 {
+    s->count.gone += e == TN_PEER_GONE;
     t->state = t->fault ? SPEC_INACTIVE : SPEC_READY;
     if (!t->fault)
         spec_set_error(t, e);
@@ -114,16 +117,17 @@ void spec_gone(struct spec *s, struct spec_object *o)
     if (o->type == TN_TCB)
         spec_stop(s, o);
     if (o->type == TN_REPLY && o->caller)
-        ends_with(&s->object[o->caller], TN_PEER_GONE);
+        ends_with(s, &s->object[o->caller], TN_PEER_GONE);
     for (enum spec_state state = SPEC_SENDS; state <= SPEC_WAITS; state++)
         while ((o->type == TN_ENDPOINT || o->type == TN_NOTIFICATION) && (t = first_waiting(s, o, state)) != 0)
-            ends_with(t, TN_PEER_GONE);
+            ends_with(s, t, TN_PEER_GONE);
 }
 
 void spec_stop(struct spec *s, struct spec_object *t)
 {
     if (t->state == SPEC_CALLS)
         s->object[t->waits_on].caller = 0;
+    s->count.stopped += t->state >= SPEC_SENDS;
     if (t->state >= SPEC_SENDS && !t->fault)
         t->reg[0] -= 4; /* it starts again when it is resumed */
     t->state = SPEC_INACTIVE;
@@ -162,12 +166,12 @@ static void send_to(struct spec *s, struct spec_object *t, struct spec_object *e
     if (how & SPEC_CALL) {
         r = reply_for(s, to);
         if (!r) {
-            ends_with(t, TN_ILLEGAL_OPERATION);
+            ends_with(s, t, TN_ILLEGAL_OPERATION);
             return;
         }
     }
     to->state = SPEC_READY;
-    s->met++;
+    s->count.messages++;
     deliver(s, t, to, badge, how);
     if (r)
         attach(s, r, t);
@@ -248,13 +252,13 @@ static void receive_from(struct spec *s, struct spec_object *t, struct spec_obje
     if (from->send_how & SPEC_CALL) {
         r = reply_for(s, t);
         if (!r) {
-            ends_with(from, TN_ILLEGAL_OPERATION);
+            ends_with(s, from, TN_ILLEGAL_OPERATION);
             t->reg[0] -= 4; /* the next one */
             return;
         }
     }
     from->state = SPEC_READY;
-    s->met++;
+    s->count.messages++;
     deliver(s, from, t, from->send_badge, from->send_how);
     if (r)
         attach(s, r, from);
@@ -310,6 +314,7 @@ bool spec_reply(struct spec *s, struct spec_object *t)
     if (r && t->reg[SPEC_A6] != 0 && r->caller) {
         struct spec_object *caller = &s->object[r->caller];
         r->caller = 0;
+        s->count.answers++;
         answer(s, t, caller);
     }
     return true;
@@ -324,7 +329,7 @@ void spec_signal(struct spec *s, struct spec_object *n, uint64_t badge)
         n->bits_set |= badge;
         return;
     }
-    s->met++;
+    s->count.messages++;
     t->state = SPEC_READY;
     t->reg[SPEC_A0] = badge;
     spec_set_info(t, 0);

@@ -179,7 +179,7 @@ static void step(struct spec *s, struct spec_object *t)
         spec_fault(s, t, TN_FAULT_BREAKPOINT, pc, s->program.stop_stval, 0, 3);
     } else if (pc == s->program.call) {
         t->reg[0] += 4;
-        s->calls++;
+        s->count.calls++;
         s->root = s->slot[t->slots + SPEC_TCB_CSPACE].object;
         spec_syscall(s, t, buffer && limit > SPEC_MESSAGE_WORDS ? buffer + TN_IPC_BATCH_OFFSET / 8 : 0, &a);
     } else if (!b) {

@@ -302,7 +302,7 @@ both-builds: build/input.txt
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale coverage
+	@$(RUN_TESTS) model host fuzz kernel system flushes panics soak broken profile scale coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -317,9 +317,10 @@ scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
 panic-test: both-builds
 	@$(RUN_TESTS) panics
-# Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many.
+# Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many; of one machine with HARTS=2 MMU=sv39.
 soak: both-builds
-	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) soak
+	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) --soak-mmu '$(MMU)' \
+	    $(if $(filter command line environment,$(origin HARTS)),--soak-harts $(HARTS)) soak
 broken-test: both-builds
 	@$(RUN_TESTS) broken
 coverage-test: both-builds build/plugins/coverage.so

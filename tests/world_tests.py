@@ -26,7 +26,8 @@ FOUND = re.compile(r"# hart \d+, after (\d+) calls: (.*) differs")
 def world_system(name, options, harts, mmu, seed, limit_s, amount):
     """Only the test that makes the calls."""
     return machine.System(name, options.debug, harts=harts, mem=MEM, init="ktest", limit_s=limit_s + 120,
-                          bootargs=f"init=ktest mmu={mmu} test=worlds.as seed={seed} limit={limit_s + 60} {amount}")
+                          bootargs="init=ktest " + (f"mmu={mmu} " if mmu else "") +
+                                   f"test=worlds.as seed={seed} limit={limit_s + 60} {amount}")
 
 
 class Soak:
@@ -34,8 +35,9 @@ class Soak:
 
     def __init__(self, options, number, harts, mmu, amount, limit_s):
         self.seed = int(options.seed) * 100 + number
-        self.title = f"{harts} harts, {mmu}, seed {self.seed}"
-        self.repeat = f"make soak SEED={options.seed}"
+        self.title = f"{harts} harts, {mmu or 'widest'}, seed {self.seed}"
+        self.repeat = f"make soak SEED={options.seed} " + (f"SECONDS={options.soak_seconds}" if options.soak_seconds else
+                                                           f"CALLS={options.soak_calls}")
         self.system = world_system(f"soak-{number}", options, harts, mmu, self.seed, limit_s, amount)
         self.made = 0
 

@@ -83,6 +83,8 @@ static void retype_call(struct world *w, struct spec_call *c)
                                     TN_PAGETABLE, TN_PAGETABLE, TN_FRAME,        TN_FRAME,  TN_ENDPOINT, 0,
                                     13,           200};
     uint64_t type = types[world_any(w, sizeof types)], size = 0, count = world_any(w, 8) ? 1 : world_any(w, 4);
+    if (type == TN_GATE && w->spec.harts > 1u << SPEC_INNER_RADIX_MAX)
+        type = TN_ENDPOINT; /* a Gate has more slots than the specification has room for */
     if (type == TN_CNODE)
         size = world_any(w, 16) ? 1 + world_any(w, SPEC_INNER_RADIX_MAX)
                                 : 15 + world_any(w, 30); /* too large, or no size at all */

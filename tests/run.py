@@ -248,6 +248,8 @@ PANIC_LINES = [r"PANIC on hart 1 ", r"\bra +[0-9a-f]{16} +sp +[0-9a-f]{16}", r"#
                r"#\d [0-9a-f]{16} (trap_handle|fast_\w+)\+0x", r"^hart 0 at \d+: entry: scause", r"^hart 1 at \d+: entry: scause"]
 PANICS = [("assert", [r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"last trap: scause [0-9a-f]{16}"]),
           ("trap", [r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"])]
+
+
 def panics_part(tally, options):
     for cause, wanted in PANICS:
         if options.filter not in f"panic-{cause}":

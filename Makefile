@@ -276,7 +276,7 @@ $(BUILD)/broken/$(1).c: $(2) tests/broken/$(1).sed
 	$$(Q)! cmp -s $$< $$@ || { echo "tests/broken/$(1).sed does not change $(2)"; rm $$@; exit 1; }
 $(BUILD)/broken/$(1).o: $(BUILD)/broken/$(1).c $(BUILD)/kernel1.elf
 	@echo "  cc    $$< (broken)"
-	$$(Q)$(CC) $(KERNEL_FLAGS) -w -iquote $(dir $(2)) -c $$< -o $$@
+	$$(Q)$(CC) $(KERNEL_FLAGS) $(if $(filter kernel/fastpath.c,$(2)),$(FAST_FLAGS)) -w -iquote $(dir $(2)) -c $$< -o $$@
 $(BUILD)/broken/$(1).elf: $(filter-out $(BUILD)/kernel/$(2).o,$(KERNEL_OBJECTS)) $(BUILD)/broken/$(1).o kernel/kernel.ld
 	$$(Q)$$(LINK_KERNEL) $$(filter %.o,$$^)
 endef

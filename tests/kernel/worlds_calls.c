@@ -190,7 +190,7 @@ static void tcb_words(struct world *w, struct spec_call *c)
     case TN_TCB_WRITE_REGS:
         a[0] = place(w);
         a[1] = number(w);
-        a[2] = world_any(w, 16) ? block_address(w) : 0;
+        a[2] = world_any(w, 8) ? block_address(w) : 0;
         a[3] = number(w);
         break;
     case TN_TCB_READ_REGS:
@@ -291,22 +291,22 @@ static uint64_t cptr_to(struct world *w, uint32_t object)
     return 0;
 }
 
-/* What some thread waits for, if that has the type; 0: nothing was found. */
-static uint64_t waited_for(struct world *w, uint8_t type)
+/* What some thread waits for, in that way, if it has the type; 0: nothing was found. */
+static uint64_t waited_for(struct world *w, uint8_t type, uint32_t way)
 {
     uint32_t first = (uint32_t)world_any(w, SPEC_OBJECTS);
     for (uint32_t i = 0; i < SPEC_OBJECTS; i++) {
         const struct spec_object *t = &w->spec.object[(first + i) % SPEC_OBJECTS];
-        if (t->type == TN_TCB && t->state >= SPEC_SENDS && w->spec.object[t->waits_on].type == type)
+        if (t->type == TN_TCB && t->state == way && w->spec.object[t->waits_on].type == type)
             return cptr_to(w, t->waits_on);
     }
     return 0;
 }
 
-/* Where to send, or to wait, or whom to answer: two times of three where somebody waits, or at a favourite. */
-static uint64_t meeting_point(struct world *w, uint8_t type)
+/* Where to send, or to wait, or whom to answer: often where somebody waits in that way, or at a favourite. */
+static uint64_t meeting_point(struct world *w, uint8_t type, uint32_t way)
 {
-    uint64_t cptr = world_any(w, 3) ? 0 : waited_for(w, type);
+    uint64_t cptr = world_any(w, 2) ? 0 : waited_for(w, type, way);
     const struct spec_object *o = object_at(w, w->favourite);
     if (cptr)
         return cptr;
@@ -318,11 +318,25 @@ static uint64_t meeting_point(struct world *w, uint8_t type)
     return cptr;
 }
 
+/* What a call names in a0. */
+static uint64_t place_to_meet(struct world *w, uint64_t number, bool bits)
+{
+    bool receives = number == TN_SYS_RECV || number == TN_SYS_NB_RECV || number == TN_SYS_REPLY_RECV ||
+                    number == TN_SYS_PT_REPLY_RECV;
+    if (bits)
+        return meeting_point(w, TN_NOTIFICATION, SPEC_WAITS);
+    if (world_any(w, receives ? 16 : 6) == 0)
+        return meeting_point(w, TN_GATE, SPEC_INACTIVE);
+    return meeting_point(w, TN_ENDPOINT, receives ? SPEC_SENDS : SPEC_RECEIVES);
+}
+
 static uint64_t message_info(struct world *w)
 {
     uint64_t words = world_any(w, 4) ? world_any(w, 5) : world_any(w, world_any(w, 8) ? 65 : 128);
     uint64_t info =
         tn_info(world_any(w, 3) ? world_any(w, 50) : 0, world_any(w, 3) ? 0 : world_any(w, 4), (unsigned)words);
+    if (world_any(w, 2))
+        info = tn_info(tn_info_label(info), 0, (unsigned)world_any(w, 5)); /* what the short ways take */
     if (world_any(w, 16) == 0)
         info |= kt_random(&w->seed) & (TN_INFO_ERROR | 0xe00); /* bits that a sender cannot set */
     return info;
@@ -338,6 +352,15 @@ static uint64_t root_slot(struct world *w, bool taken)
             break;
     }
     return slot;
+}
+
+/* A Reply object that nobody is in, if a few tries find one. */
+static uint64_t free_reply(struct world *w)
+{
+    uint64_t cptr = cptr_of(w, TN_REPLY);
+    for (unsigned tries = 0; tries < 8 && object_at(w, cptr) && object_at(w, cptr)->caller; tries++)
+        cptr = cptr_of(w, TN_REPLY);
+    return cptr;
 }
 
 /* What a long message takes from its sender's page, and where capabilities go that arrive in it: in the page itself, and as the
@@ -359,7 +382,7 @@ static void message_words(struct world *w, struct spec_call *c)
     for (unsigned i = 2; i < 6; i++)
         c->a[i] = place(w);
     bool answers = c->number == TN_SYS_REPLY || c->number == TN_SYS_REPLY_RECV || c->number == TN_SYS_PT_REPLY_RECV;
-    c->a[6] = world_any(w, 6) == 0 ? 0 : answers ? meeting_point(w, TN_REPLY) : cptr_of(w, TN_REPLY);
+    c->a[6] = world_any(w, 6) == 0 ? 0 : answers ? meeting_point(w, TN_REPLY, SPEC_CALLS) : free_reply(w);
 }
 
 /* Of the driver, which must not wait. */
@@ -369,7 +392,7 @@ static void message_call(struct world *w, struct spec_call *c)
                                       TN_SYS_NB_SEND, TN_SYS_NB_RECV, TN_SYS_NB_RECV, TN_SYS_REPLY};
     c->number = numbers[world_any(w, sizeof numbers)];
     bool bits = c->number == TN_SYS_SIGNAL || c->number == TN_SYS_POLL || world_any(w, 8) == 0;
-    c->a[0] = meeting_point(w, bits ? TN_NOTIFICATION : world_any(w, 6) ? TN_ENDPOINT : TN_GATE);
+    c->a[0] = place_to_meet(w, c->number, bits);
     message_words(w, c);
     if (tn_info_caps(c->a[1]) || world_any(w, 4) == 0)
         fill_page(w, 0);
@@ -455,7 +478,7 @@ static void thread_call(struct world *w, struct spec_call *c, uint32_t page)
     *c = (struct spec_call){.number = numbers[world_any(w, sizeof numbers)]};
     bool bits =
         c->number == TN_SYS_SIGNAL || c->number == TN_SYS_POLL || c->number == TN_SYS_WAIT || world_any(w, 16) == 0;
-    c->a[0] = meeting_point(w, bits ? TN_NOTIFICATION : world_any(w, 6) ? TN_ENDPOINT : TN_GATE);
+    c->a[0] = place_to_meet(w, c->number, bits);
     message_words(w, c);
     if (c->number == TN_SYS_CALL && world_any(w, 4) == 0 && !w->crowded)
         thread_invocation(w, c);
@@ -508,7 +531,7 @@ unsigned world_next_start(struct world *w, struct spec_call c[2])
     memcpy(w->spec.block[b - w->block].in, b->in, sizeof b->in);
     invocation(&c[0], cptr, TN_TCB_WRITE_REGS, 4);
     c[0].a[2] = w->spec.program.load;
-    c[0].a[4] = (uint64_t)b;
+    c[0].a[4] = world_any(w, 12) ? (uint64_t)b : 0; /* 0: a page fault */
     invocation(&c[1], cptr, TN_TCB_RESUME, 0);
     return 2;
 }

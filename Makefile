@@ -171,7 +171,7 @@ help:
 	@echo "make test          all tests; ends with 'N passed, N failed'"
 	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
-	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
+	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000; make broken-test: kernels with a fault"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"

@@ -14,7 +14,7 @@ WORKERS = 2   # QEMU processes side by side
 
 # What `soak` with a number of calls is made of: (harts, mmu, parts of the number out of 100). Harts of one machine wait for each
 # other, so one with two harts runs alone, after those that fill two processors side by side.
-SHARES = [(1, "sv39", 23), (1, "sv48", 23), (1, "sv57", 22), (1, "sv39", 22), (2, "sv48", 10)]
+SHARES = [(1, "sv39", 24), (1, "sv48", 24), (1, "sv57", 24), (1, "sv39", 24), (2, "sv48", 4)]
 
 FAULT_CALLS = 400_000  # within so many calls each fault must be found
 FAULT_LIMIT_S = 400

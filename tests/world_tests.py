@@ -12,9 +12,9 @@ import tap
 MEM = "128M"  # less memory: revocations search less, and the invariants' sweep comes round sooner
 WORKERS = 2   # QEMU processes side by side
 
-# What `soak` with a number of calls is made of: (harts, mmu, parts of the number out of 100). Harts of one machine wait for each
+# What `soak` with a number of calls is made of: (harts, mmu, parts of the number out of 1000). Harts of one machine wait for each
 # other, so one with two harts runs alone, after those that fill two processors side by side.
-SHARES = [(1, "sv39", 24), (1, "sv48", 24), (1, "sv57", 24), (1, "sv39", 24), (2, "sv48", 4)]
+SHARES = [(1, "sv39", 245), (1, "sv48", 245), (1, "sv57", 245), (1, "sv39", 245), (2, "sv48", 20)]
 
 FAULT_CALLS = 400_000  # within so many calls each fault must be found
 FAULT_LIMIT_S = 400
@@ -58,8 +58,8 @@ def soak(options):
     if options.soak_seconds:
         yield Soak(options, 0, options.soak_harts, options.soak_mmu, f"seconds={options.soak_seconds}", options.soak_seconds).run()
         return
-    shares = [(options.soak_harts, options.soak_mmu, 100)] if options.soak_mmu else SHARES
-    runs = [Soak(options, number, harts, mmu, f"calls={options.soak_calls * parts // 100}", 3600)
+    shares = [(options.soak_harts, options.soak_mmu, 1000)] if options.soak_mmu else SHARES
+    runs = [Soak(options, number, harts, mmu, f"calls={options.soak_calls * parts // 1000}", 3600)
             for number, (harts, mmu, parts) in enumerate(shares)]
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         yield from pool.map(Soak.run, (run for run in runs if run.system.harts == 1))

@@ -270,7 +270,7 @@ static void await_all(unsigned n)
 static void test_worlds(void)
 {
     unsigned n = kt_harts < WORLDS_MAX ? kt_harts : WORLDS_MAX;
-    uint64_t calls = argument("calls", CALLS_DEFAULT), seconds = argument("seconds", 0);
+    uint64_t calls = argument("calls", n > 4 ? CALLS_DEFAULT / 2 : CALLS_DEFAULT), seconds = argument("seconds", 0);
     uint64_t accepted = 0, refused = 0;
     struct spec_count sum = {0};
 

@@ -231,7 +231,8 @@ static void report(const struct world *w, unsigned hart)
               (unsigned long)w->call.a[1], (unsigned long)w->call.a[2], (unsigned long)w->call.a[3]);
     kt_printf("#   a4 %lx a5 %lx a6 %lx\n", (unsigned long)w->call.a[4], (unsigned long)w->call.a[5],
               (unsigned long)w->call.a[6]);
-    const uint64_t *got = &w->got.badge, *said = w->answer.reg;
+    const uint64_t *said = w->answer.reg;
+    const uint64_t got[6] = {w->got.badge, w->got.info, w->got.mr[0], w->got.mr[1], w->got.mr[2], w->got.mr[3]};
     for (unsigned i = 0; i < 6; i++)
         kt_printf("#   a%u: kernel %lx, specified %lx\n", i, (unsigned long)got[i], (unsigned long)said[i]);
     for (unsigned b = 0; b < SPEC_BLOCKS; b++)

@@ -114,26 +114,6 @@ $(BUILD)/kernel.elf: $(BUILD)/ksyms.o $(KERNEL_OBJECTS) kernel/kernel.ld
 	$(Q)$(LINK_KERNEL) $(KERNEL_OBJECTS) $(BUILD)/ksyms.o
 	$(Q)$(call KSYMS,$@) | cmp - $(BUILD)/ksyms.S
 
-# That hostile servers find something: kernels each of which lacks one check. tests/hostile/kernel_NAME.sed says in its first line in
-# which file, and must change it.
-BROKEN_KERNELS := $(patsubst tests/hostile/kernel_%.sed,%,$(wildcard tests/hostile/kernel_*.sed))
-lacks = $(shell sed -n '1s|^. breaks: ||p' tests/hostile/kernel_$(1).sed)
-# $(call broken_kernel,NAME,FILE)
-define broken_kernel
-$(BUILD)/broken/$(1)/$(2): $(2) tests/hostile/kernel_$(1).sed
-	@mkdir -p $$(@D)
-	$$(Q)sed -f tests/hostile/kernel_$(1).sed $$< > $$@
-	$$(Q)! cmp -s $$< $$@ || { echo "tests/hostile/kernel_$(1).sed does not change $(2)"; rm $$@; exit 1; }
-$(BUILD)/broken/$(1)/kernel.o: $(BUILD)/broken/$(1)/$(2) $(BUILD)/kernel/$(2).o
-	$$(Q)$(CC) $(KERNEL_FLAGS) -w -iquote $(dir $(2)) -c $$< -o $$@
-$(BUILD)/broken/$(1)/kernel.elf: $(BUILD)/broken/$(1)/kernel.o $(KERNEL_OBJECTS) kernel/kernel.ld
-	@echo "  link  $$@"
-	$$(Q)$$(LINK_KERNEL) $(filter-out %/$(2).o,$(KERNEL_OBJECTS)) $$<
-endef
-$(foreach name,$(BROKEN_KERNELS),$(eval $(call broken_kernel,$(name),$(call lacks,$(name)))))
-broken-kernels: $(BROKEN_KERNELS:%=$(BUILD)/broken/%/kernel.elf)
-.PHONY: broken-kernels
-
 #--- Libraries and programs --------------------------------------------------------------------------------------------
 USER_LD := platform/qemu-virt/user.ld
 IPC     := $(wildcard libipc/*.c libipc/*.S)
@@ -204,7 +184,7 @@ help:
 	@echo "make host-test | kernel-test | system-test | kill-test | hostile-test | servers-test | flush-test | panic-test |"
 	@echo "     profile-test | scale-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
-	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000"
+	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000; make broken-test: kernels with a fault"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
@@ -297,6 +277,27 @@ endef
 $(foreach name,$(BROKEN_FUZZERS),$(eval $(call broken_fuzzer,$(name),$(call breaks,$(name)))))
 HOST_PROGRAMS += $(addprefix build/host/broken/,$(BROKEN_FUZZERS))
 
+# Kernels with a fault put in, which tests must find: hostile servers in the release build (tests/hostile/kernel_NAME.sed), random
+# calls in the debug build (tests/broken/NAME.sed). The first line says which file, which must change. Linked without the symbol table
+# for backtraces.
+BROKEN_SEDS    := $(wildcard $(if $(filter 1,$(DEBUG)),tests/broken/*.sed,tests/hostile/kernel_*.sed))
+BROKEN_KERNELS := $(BROKEN_SEDS:%.sed=$(BUILD)/broken/%.elf)
+# $(call broken_kernel,NAME,FILE): NAME with its folder
+define broken_kernel
+$(BUILD)/broken/$(1).c: $(2) $(1).sed
+	@mkdir -p $$(@D)
+	$$(Q)sed -f $(1).sed $$< > $$@
+	$$(Q)! cmp -s $$< $$@ || { echo "$(1).sed does not change $(2)"; rm $$@; exit 1; }
+$(BUILD)/broken/$(1).o: $(BUILD)/broken/$(1).c $(BUILD)/kernel1.elf
+	@echo "  cc    $$< (broken)"
+	$$(Q)$(CC) $(KERNEL_FLAGS) $(if $(filter kernel/fastpath.c,$(2)),$(FAST_FLAGS)) -w -iquote $(dir $(2)) -c $$< -o $$@
+$(BUILD)/broken/$(1).elf: $(filter-out $(BUILD)/kernel/$(2).o,$(KERNEL_OBJECTS)) $(BUILD)/broken/$(1).o kernel/kernel.ld
+	$$(Q)$$(LINK_KERNEL) $$(filter %.o,$$^)
+endef
+$(foreach sed,$(BROKEN_SEDS),$(eval $(call broken_kernel,$(sed:.sed=),$(shell sed -n '1s|^. breaks: ||p' $(sed)))))
+.PHONY: broken-kernels broken-test hostile-test servers-test
+broken-kernels: $(BROKEN_KERNELS)
+
 # Device trees, archives and programs that the host tests read and the fuzzers start from.
 build/host/sample.elf: tests/host/sample.c $(USER_LD) Makefile
 	@mkdir -p $(@D)
@@ -308,14 +309,14 @@ build/host/data.made: tests/host/data.sh build/host/sample.elf $(DATA_PROGRAMS) 
 
 host-programs: $(filter-out build/host/coverage/%,$(HOST_PROGRAMS)) build/host/data.made
 both-builds: build/input.txt
-	@$(MAKE) --no-print-directory DEBUG=0 all
-	@$(MAKE) --no-print-directory DEBUG=1 all
+	@$(MAKE) --no-print-directory DEBUG=0 all broken-kernels
+	@$(MAKE) --no-print-directory DEBUG=1 all broken-kernels
 .PHONY: both-builds flush-test kill-test panic-test soak
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds broken-kernels $(addprefix build/plugins/,profile.so timing.so coverage.so between.so)
-	@$(RUN_TESTS) model host fuzz kernel system kills hostile flushes panics profile scale servers coverage
+test: host-programs both-builds $(addprefix build/plugins/,profile.so timing.so coverage.so between.so)
+	@$(RUN_TESTS) model host fuzz kernel system kills hostile flushes panics soak broken profile scale servers coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -330,7 +331,7 @@ kill-test: all build/plugins/between.so
 	@$(RUN_TESTS) --every $(EVERY) kills
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
-hostile-test: both-builds broken-kernels
+hostile-test: both-builds
 	@$(RUN_TESTS) hostile
 servers-test: both-builds
 	@$(RUN_TESTS) servers
@@ -338,9 +339,12 @@ scale-test: all build/plugins/timing.so
 	@$(RUN_TESTS) scale
 panic-test: both-builds
 	@$(RUN_TESTS) panics
-# Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many.
+# Random calls against the specification: for SECONDS, or, by `make soak CALLS=10000000`, so many; of one machine with HARTS=2 MMU=sv39.
 soak: both-builds
-	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) soak
+	@$(RUN_TESTS) $(if $(CALLS),--soak-calls $(CALLS),--soak-seconds $(SECONDS)) --soak-mmu '$(MMU)' \
+	    $(if $(filter command line environment,$(origin HARTS)),--soak-harts $(HARTS)) soak
+broken-test: both-builds
+	@$(RUN_TESTS) broken
 coverage-test: both-builds build/plugins/coverage.so
 	@$(RUN_TESTS) coverage
 fuzz: host-programs

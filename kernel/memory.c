@@ -66,18 +66,31 @@ paddr_t memory_page(uint64_t n)
     return pfn_to_phys((pfn_t){ram_base.v + n % ram_pages});
 }
 
-uint64_t memory_next_table(uint64_t n, uint64_t end)
+/* The first table of [at, end), or end. Eight pages are looked at together. */
+static uint64_t first_table(uint64_t at, uint64_t end)
 {
     const uint64_t table_bits = 0x0101010101010101ull * PAGE_TABLE;
-    for (uint64_t at = n % ram_pages; n < end; at = at + 1 == ram_pages ? 0 : at + 1, n++) {
-        while (at % 8 == 0 && at + 8 < ram_pages && n + 8 <= end && !(*(const uint64_t *)&types[at] & table_bits)) {
+    while (at < end) {
+        if (at % 8 == 0 && at + 8 <= end && !(*(const uint64_t *)&types[at] & table_bits))
             at += 8;
-            n += 8;
-        }
-        if (n < end && types[at] >= PAGE_TABLE)
-            return n;
+        else if (types[at] >= PAGE_TABLE)
+            return at;
+        else
+            at++;
     }
     return end;
+}
+
+uint64_t memory_next_table(uint64_t n, uint64_t end)
+{
+    while (n < end) {
+        uint64_t at = n % ram_pages, stop = end - n < ram_pages - at ? at + (end - n) : ram_pages;
+        uint64_t found = first_table(at, stop);
+        n += found - at;
+        if (found != stop)
+            break;
+    }
+    return n;
 }
 
 void memory_set_type(paddr_t base, uint64_t bytes, enum page_type type)

@@ -19,7 +19,7 @@ def names():
 def check(name, build):
     """(failures, lines, seconds)"""
     system = machine.System(f"hostile-{name}", build, "tests/system/hostile_server.dts", harts=2, limit_s=LIMIT_S)
-    system.kernel = os.path.join(build, "broken", name, "kernel.elf")
+    system.kernel = os.path.join(build, "broken", "tests", "hostile", f"kernel_{name}.elf")
     result = machine.run(system, lambda line: None)
     found = any(FOUND.search(line) for line in result.lines)
     return [] if found else ["the check that is missing was not missed"], result.lines, result.seconds

@@ -1,7 +1,7 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: model, host, fuzz, kernel, system, kills, hostile, flushes, panics, profile,
-                                  scale, servers, coverage, soak
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, kills, hostile, flushes, panics, soak, broken,
+                                  profile, scale, servers, coverage
 """
 
 import argparse
@@ -31,6 +31,7 @@ import test_coverage  # noqa: E402
 import test_profile  # noqa: E402
 import test_scale  # noqa: E402
 import test_servers  # noqa: E402
+import world_tests  # noqa: E402
 
 HOST_LIMIT_S = 300
 FUZZ_BYTES_MAX = 160 << 10  # the largest seed is an initrd
@@ -335,15 +336,27 @@ def panics_part(tally, options):
 
 
 def soak_part(tally, options):
-    limit_s = options.soak_seconds or 3600
-    amount = f"seconds={options.soak_seconds}" if options.soak_seconds else f"calls={options.soak_calls // 2}"
-    system = machine.System("soak", options.debug, harts=2, init="ktest", limit_s=limit_s + 120,
-                            bootargs=f"init=ktest test=worlds.as seed={options.seed} limit={limit_s + 100} {amount}")
-    result = machine.run(system, lambda line: None)
-    report = tap.read(result.lines)
-    made = next((line[2:] for line in result.lines if " calls as specified" in line), "no calls")
-    tally.add_report(f"soak: {made}", result.seconds, report, result.status, details=result.lines[-40:],
-                     repeat=f"make soak SEED={options.seed} SECONDS={options.soak_seconds}")
+    if options.filter not in "soak":
+        return
+    start, made = time.monotonic(), 0
+    for run in world_tests.soak(options):
+        made += run.made
+        tally.add_report(f"soak: {run.title}", run.result.seconds, run.report, run.result.status, details=run.result.lines[-60:],
+                         repeat=run.repeat)
+    enough = options.soak_seconds or made >= options.soak_calls
+    tally.add(f"soak: {made} calls in all", time.monotonic() - start, 1 if enough else 0, [] if enough else ["fewer calls than asked for"])
+
+
+def broken_part(tally, options):
+    for name, what in world_tests.faults(options.filter):
+        start = time.monotonic()
+        try:
+            found, lines = world_tests.find_fault(options, name)
+        except machine.Refused as error:
+            found, lines = None, [str(error)]
+        failures = [] if found else [f"not found within {world_tests.FAULT_CALLS} calls, {world_tests.FAULT_TRIES} times: {what}"]
+        tally.add(f"broken: {name}: {found or 'not found'}", time.monotonic() - start, 0 if failures else 1, failures, details=lines[-20:],
+                  repeat=f"make broken-test TEST={name} SEED={options.seed}")
 
 
 def coverage_part(tally, options):
@@ -352,8 +365,8 @@ def coverage_part(tally, options):
 
 
 PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "kills": kills_part,
-         "hostile": hostile_part, "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part,
-         "servers": servers_part, "soak": soak_part, "coverage": coverage_part}
+         "hostile": hostile_part, "flushes": flushes_part, "panics": panics_part, "soak": soak_part, "broken": broken_part,
+         "profile": profile_part, "scale": scale_part, "servers": servers_part, "coverage": coverage_part}
 
 
 def parse():
@@ -365,6 +378,8 @@ def parse():
     parser.add_argument("--seed", default="1")
     parser.add_argument("--soak-seconds", type=int, default=0, help="0: as many calls as --soak-calls")
     parser.add_argument("--soak-calls", type=int, default=10_000_000)
+    parser.add_argument("--soak-harts", type=int, default=2)
+    parser.add_argument("--soak-mmu", default="", help="with calls: one machine of so many harts, in that mode")
     parser.add_argument("--fuzz-seconds", type=int, default=15)
     parser.add_argument("--every", type=int, default=0, help="kills: at every so many instructions, besides")
     parser.add_argument("--full", action="store_true", help="the larger models too")

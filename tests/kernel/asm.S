@@ -329,3 +329,37 @@ kt_code_bytes:
     .dword  kt_code_end - kt_code_start
 kt_probe_offset:
     .dword  kt_probe_entry - kt_code_start
+
+    .text
+/* What the threads of a world run (worlds.c, tests/spec): a0..a7 from the block at tp, a system call, a0..a5 behind them, the
+ * end. */
+    .option push
+    .option norvc
+    .globl world_program, world_program_call, world_program_store, world_program_stop, world_step_back
+    .balign 4
+world_program:
+    ld a0, 0(tp)
+    ld a1, 8(tp)
+    ld a2, 16(tp)
+    ld a3, 24(tp)
+    ld a4, 32(tp)
+    ld a5, 40(tp)
+    ld a6, 48(tp)
+    ld a7, 56(tp)
+world_program_call:
+    ecall
+world_program_store:
+    sd a0, 64(tp)
+    sd a1, 72(tp)
+    sd a2, 80(tp)
+    sd a3, 88(tp)
+    sd a4, 96(tp)
+    sd a5, 104(tp)
+world_program_stop:
+    ebreak
+
+/* The driver steps back: its fault handler, of lower priority than all of its world, answers when nobody else is ready. */
+world_step_back:
+    ebreak
+    ret
+    .option pop

@@ -114,14 +114,20 @@ static uint64_t protected(uint64_t old, const struct tn_pt_run *r, const struct 
     return (old & ~change) | permissions(r->rights) | (uint64_t)r->soft << TN_PTE_SOFT_SHIFT;
 }
 
+/* A page of a list, as it is when it is written: an earlier run's old values may have gone there. */
+static uint64_t listed(const uint64_t *batch, const struct tn_pt_run *r, uint32_t i, const struct spec_answer *a)
+{
+    return a->old_set[r->in + i] ? a->old[r->in + i] : batch[r->in + i];
+}
+
 static uint64_t new_value(const uint64_t *batch, const struct tn_pt_run *r, uint32_t i, uint32_t level, uint64_t old,
-                          const struct spec_object *o)
+                          const struct spec_object *o, const struct spec_answer *a)
 {
     switch (r->op) {
     case TN_PT_MAP:
         return leaf(o->base + (r->page + i * pages_of_level(level)) * TN_PAGE_BYTES, r);
     case TN_PT_MAP_LIST:
-        return leaf(o->base + batch[r->in + i] * TN_PAGE_BYTES, r);
+        return leaf(o->base + listed(batch, r, i, a) * TN_PAGE_BYTES, r);
     case TN_PT_LINK:
         return entry_of(o->base);
     case TN_PT_VIEW:
@@ -155,7 +161,9 @@ void spec_pt_write(struct spec *s, const uint64_t *batch, struct spec_answer *a)
         (void)check_run(s, batch, r, &table, &object);
         for (uint32_t i = 0; i < r->count; i++) {
             uint64_t old = table->entries[r->first + i];
-            table->entries[r->first + i] = new_value(batch, r, i, table->level, old, object);
+            if (r->op == TN_PT_MAP_LIST && check_page(object, listed(batch, r, i, a), 1, table->level) != TN_OK)
+                continue; /* it was another page when the list was checked */
+            table->entries[r->first + i] = new_value(batch, r, i, table->level, old, object, a);
             if (r->flags & TN_PT_OLD) {
                 a->old[r->out + i] = old;
                 a->old_set[r->out + i] = true;

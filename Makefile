@@ -147,12 +147,17 @@ $(eval $(call program,ktest,$(wildcard tests/kernel/*.c tests/kernel/*.S tests/s
 $(eval $(call program,kbench,$(wildcard tests/bench/*.c tests/bench/*.S) apps/bench/measure.c \
     $(addprefix tests/kernel/,asm.S check.c devices.c mem.c ptwrite.c space.c thread.c)))
 # Programs that stand in init's place: its parts, and a main of their own.
-$(foreach name,ends quotas,$(eval $(call program,$(name),tests/failure/$(name).c tests/failure/drive.c \
+$(foreach name,ends quotas kills,$(eval $(call program,$(name),tests/failure/$(name).c tests/failure/drive.c \
     $(filter-out apps/init/main.c,$(wildcard apps/init/*.c apps/init/*.S)))))
 # Memory servers with a fault put in, one file in the place of another, which tests must find.
 MMSERVER := $(wildcard mmserver/*.c mmserver/*.S mmserver/corten/*.c)
 $(eval $(call program,leaky_server,tests/failure/leaky_threads.c $(filter-out mmserver/threads.c,$(MMSERVER))))
 $(eval $(call program,dying_server,tests/failure/dying_frames.c $(filter-out mmserver/frames.c,$(MMSERVER))))
+# A memory server that is refused memory, one request after the other.
+$(eval $(call program,short_server,$(addprefix tests/failure/short_,process.c threads.c port.c) \
+    $(filter-out $(addprefix mmserver/,process.c threads.c port.c),$(MMSERVER))))
+$(eval $(call program,hasty_server,tests/failure/hasty_worker.c $(filter-out mmserver/worker.c,$(MMSERVER))))
+$(eval $(call program,impatient_server,tests/failure/impatient_ending.c $(filter-out mmserver/ending.c,$(MMSERVER))))
 $(foreach source,$(wildcard tests/system/*.c),\
     $(eval $(call program,$(basename $(notdir $(source))),$(source))))
 
@@ -169,7 +174,7 @@ help:
 	@echo "make run           install what is missing, build, run the demo in QEMU, end with its status"
 	@echo "make debug         the same, but QEMU waits for gdb; writes .gdbinit"
 	@echo "make test          all tests; ends with 'N passed, N failed'"
-	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
+	@echo "make host-test | kernel-test | system-test | profile-test | flush-test | kill-test | panic-test | scale-test | coverage-test | fuzz | model     a part of them"
 	@echo "make model FULL=1  larger models too;  make model-ties: is the code that models stand for the same? RECORD=1: looked at"
 	@echo "make soak          random system calls against the specification for SECONDS, or CALLS=10000000; make broken-test: kernels with a fault"
 	@echo "make bench         instructions of every operation beside the reference; RECORD=1 records them, BENCH=part-of-a-name"
@@ -297,12 +302,12 @@ host-programs: $(filter-out build/host/coverage/%,$(HOST_PROGRAMS)) build/host/d
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all broken-kernels
-.PHONY: both-builds flush-test panic-test soak
+.PHONY: both-builds flush-test kill-test panic-test soak
 
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
-test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes panics soak broken profile scale coverage
+test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so build/plugins/between.so
+	@$(RUN_TESTS) model host fuzz kernel system kills flushes panics soak broken profile scale coverage
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -311,6 +316,10 @@ system-test: both-builds
 	@$(RUN_TESTS) system
 profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
+# Clients killed at every instruction of their requests, once each; EVERY=N: at every N-th instant besides.
+EVERY ?= 0
+kill-test: all build/plugins/between.so
+	@$(RUN_TESTS) --every $(EVERY) kills
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes
 scale-test: all build/plugins/timing.so
@@ -402,7 +411,7 @@ CLANG_KERNEL := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imac -mabi
 CLANG_USER   := $(CLANG_LINT) --target=riscv64-unknown-elf -march=rv64imafdc -mabi=lp64d
 USER_C := $(sort $(filter %.c,$(USER_SOURCES) $(IPC) $(BOOT_C)))
 
-lint: both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
+lint: both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so build/plugins/between.so
 	@echo "lint: clang";        for f in $(KERNEL_C) $(BOOT_C); do $(CLANG_KERNEL) $$f || exit 1; done
 	@                           for f in $(USER_C); do $(CLANG_USER) $$f || exit 1; done
 	@                           for f in $(PLUGIN_C); do \

@@ -126,9 +126,11 @@ static inline cspace_root_t cspace_root(struct slot *slots, uint64_t radix)
 {
     return (uint64_t)slots | radix;
 }
-/* The slot that a capability pointer names, or NULL. Its content may change at any time. */
+/* The slot that a capability pointer names, or NULL. Its content may change at any time, and so may the root in the thread: another hart
+ * may exchange it for a smaller CNode's between the check and the use. */
 static inline __attribute__((always_inline)) struct slot *cspace_slot(cspace_root_t root, tn_cptr_t cptr)
 {
+    in_register(root);
     struct slot *slots = (struct slot *)(root & ~31ull);
     if (likely(cptr >> (root & 31) == 0))
         return cptr ? &slots[cptr] : NULL; /* without a root only cptr 0 comes here */

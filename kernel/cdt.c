@@ -1,10 +1,12 @@
 /* The derivation list, and removal in three steps. See cdt.h.
  *
- * Invariants: s->w0 != 0 exactly if s is in a list or a list of one; neighbours point at each other; all capabilities to
- * one object are contiguous, the original first; what an Untyped was cut into follows it.
+ * Invariants: s->w0 != 0 exactly if s is in the list; neighbours point at each other; all capabilities to one object are
+ * contiguous, the original first; what an Untyped was cut into follows it, from the highest address down. Debug builds
+ * check them (cdtcheck.h).
  * Locks: all under the CSpace lock, which cspace_lock() takes.
  */
 #include "cdt.h"
+#include "cdtcheck.h"
 #include "endpoint.h"
 #include "gate.h"
 #include "ipi.h"
@@ -17,6 +19,9 @@
 #include "untyped.h"
 #include "vspace.h"
 #include <string.h>
+
+/* What the list begins with: no capability. */
+static struct slot list;
 
 static struct spinlock cspace_spinlock __attribute__((aligned(CACHE_LINE)));
 
@@ -33,6 +38,7 @@ bool cspace_lock(struct tcb *t)
 
 void cspace_unlock(void)
 {
+    cdtcheck_some(&list);
     lockdep_release(RANK_CSPACE);
     store_release(&cspace_spinlock.held, 0);
 }
@@ -41,18 +47,17 @@ void cspace_unlock(void)
 
 static void link_after(struct slot *left, struct slot *s)
 {
-    struct slot *right = left ? slot_from_ref(left->next) : NULL;
+    struct slot *right = slot_from_ref(left->next);
     s->prev = slot_ref(left);
     s->next = slot_ref(right);
-    if (left)
-        left->next = slot_ref(s);
+    left->next = slot_ref(s);
     if (right)
         right->prev = slot_ref(s);
 }
 
 void cdt_insert_original(struct slot *s, struct cap c, struct slot *parent)
 {
-    link_after(parent, s);
+    link_after(parent ? parent : &list, s);
     s->kind = SLOT_ORIGINAL;
     slot_write(s, c);
 }
@@ -75,11 +80,11 @@ void cdt_move(struct slot *to, struct slot *from)
     to->prev = from->prev;
     to->next = from->next;
     to->kind = from->kind;
-    if (left)
-        left->next = slot_ref(to);
+    left->next = slot_ref(to);
     if (right)
         right->prev = slot_ref(to);
     slot_write(to, c);
+    cdtcheck_gone(from, to);
 }
 
 static bool same_object(struct cap a, struct cap b)
@@ -162,7 +167,7 @@ static bool is_final(const struct slot *s)
 {
     struct cap c = {s->w0, s->w1};
     const struct slot *prev = slot_from_ref(s->prev), *next = slot_from_ref(s->next);
-    return !(prev && same_object(c, (struct cap){prev->w0, prev->w1})) &&
+    return !same_object(c, (struct cap){prev->w0, prev->w1}) &&
            !(next && same_object(c, (struct cap){next->w0, next->w1}));
 }
 
@@ -200,11 +205,11 @@ void cdt_remove(struct slot *s)
     bool final = is_final(s);
     struct slot *left = slot_from_ref(s->prev), *right = slot_from_ref(s->next);
     slot_write(s, CAP_NULL);
-    if (left)
-        left->next = s->next;
+    left->next = s->next;
     if (right)
         right->prev = s->prev;
     s->prev = s->next = 0;
+    cdtcheck_gone(s, right);
     owner_forget(s);
     s->kind = SLOT_COPY;
     if (final && needs_finalising(cap_type(c))) {

@@ -1,7 +1,7 @@
 /* The capability derivation list and removal of capabilities: who descends from whom, and how an object goes.
  *
- * All slots that hold a capability stand in doubly linked lists, each original followed by what was derived from it (as
- * seL4's mapping database does). Whether one descends from another follows from their contents: see cdt_is_parent().
+ * All slots that hold a capability stand in one doubly linked list, each original followed by what was derived from it (as in
+ * seL4's mapping database). Whether one descends from another follows from their contents: see cdt_is_parent().
  * Everything here needs the CSpace lock.
  *
  * Removal has three steps, so that look-ups need no lock:

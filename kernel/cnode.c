@@ -6,6 +6,7 @@
 #include "gate.h"
 #include "irq.h"
 #include "memory.h"
+#include "mmu.h"
 #include "platform.h"
 #include "syscall.h"
 #include "untyped.h"
@@ -27,6 +28,13 @@ static status_t source_lookup(struct tcb *t, tn_cptr_t cptr, struct slot **out)
     return TN_OK;
 }
 
+/* Argument 1, a capability for the slot `dest`, which must be empty. */
+static status_t source_for(struct tcb *t, const struct slot *dest, struct slot **out)
+{
+    status_t status = source_lookup(t, arg(t, 1), out);
+    return status == TN_OK && dest->w0 != 0 ? TN_DELETE_FIRST : status;
+}
+
 /* Whether a copy can be made at all. An Untyped is cut, not shared; a parent could not tell copies from children. */
 static bool is_copyable(struct cap c)
 {
@@ -36,11 +44,9 @@ static bool is_copyable(struct cap c)
 static status_t cnode_copy(struct tcb *t, struct slot *dest, bool mint)
 {
     struct slot *source;
-    status_t status = source_lookup(t, arg(t, 1), &source);
+    status_t status = source_for(t, dest, &source);
     if (status != TN_OK)
         return status;
-    if (dest->w0 != 0)
-        return TN_DELETE_FIRST;
     struct cap c = {source->w0, source->w1};
     if (!is_copyable(c))
         return TN_ILLEGAL_OPERATION;
@@ -62,21 +68,25 @@ static status_t cnode_copy(struct tcb *t, struct slot *dest, bool mint)
 static status_t cnode_move(struct tcb *t, struct slot *dest)
 {
     struct slot *source;
-    status_t status = source_lookup(t, arg(t, 1), &source);
+    status_t status = source_for(t, dest, &source);
     if (status != TN_OK)
         return status;
-    if (dest->w0 != 0)
-        return TN_DELETE_FIRST;
     cdt_move(dest, source);
     return TN_OK;
 }
 
-static status_t cnode_delete(struct slot *s)
+/* A call that starts again has emptied the slot already: what stands there now is another's. */
+static status_t cnode_delete(struct tcb *t, struct slot *s)
 {
+    if (tcb_long_goes_on(t, TCB_LONG_DELETE, slot_ref(s)))
+        return TN_OK; /* drained before it was looked up */
     if (!cdt_room())
         return STATUS_RESTART;
     cdt_remove(s);
-    return cdt_drain();
+    status_t status = cdt_drain();
+    if (status == STATUS_RESTART && hart_self()->current == t)
+        tcb_long_begin(t, TCB_LONG_DELETE, slot_ref(s));
+    return status;
 }
 
 /* Frames and tables are also taken out of every page table; a copy revokes nothing. */
@@ -87,7 +97,10 @@ static status_t cnode_revoke(struct tcb *t, struct slot *s)
     if (status != TN_OK || s->kind != SLOT_ORIGINAL || (cap_type(c) != TN_FRAME && cap_type(c) != TN_PAGETABLE))
         return status;
     uint64_t bytes = cap_type(c) == TN_FRAME ? 1ull << cap_frame_bits(c) : TN_PAGE_BYTES;
-    return memory_unmap(t, c.w0, s->seq, cap_paddr(c), bytes);
+    status = memory_unmap(t, c.w0, (uint64_t)slot_ref(s) << 32 | s->seq, cap_paddr(c), bytes);
+    if (status == TN_OK && cap_type(c) == TN_PAGETABLE && c.w1 == mmu_levels - 1)
+        vspace_root_free(cap_paddr(c));
+    return status;
 }
 
 static status_t cnode_invoke(struct tcb *t, struct cap node, uint64_t label)
@@ -103,7 +116,7 @@ static status_t cnode_invoke(struct tcb *t, struct cap node, uint64_t label)
     case TN_CNODE_MOVE:
         return cnode_move(t, s);
     case TN_CNODE_DELETE:
-        return cnode_delete(s);
+        return cnode_delete(t, s);
     case TN_CNODE_REVOKE:
         return cnode_revoke(t, s);
     default:

@@ -20,6 +20,7 @@
 #define SSTATUS_FS_DIRTY (3ull << 13)
 #define SSTATUS_VS_MASK (3ull << 9)
 #define SSTATUS_SUM (1ull << 18)
+#define SSTATUS_MXR (1ull << 19)
 
 #define SIE_SSIE (1ull << 1) /* software interrupt: inter-hart */
 #define SIE_STIE (1ull << 5) /* timer */

@@ -102,6 +102,7 @@ static inline bool object_at(const struct slot *s, enum tn_object type, uint64_t
 
 static inline bool object_in(cspace_root_t root, tn_cptr_t cptr, enum tn_object type, uint64_t rights, void **object)
 {
+    in_register(root);
     return is_in_root(root, cptr) && object_at(root_slot(root, cptr), type, rights, object);
 }
 
@@ -158,7 +159,7 @@ static inline __attribute__((always_inline, noreturn)) void switch_to(struct har
     kassert_debug(!to->stop); /* a receiver is taken off its queue by who stops it; a caller has been looked at */
     store_relaxed(&to->state, THREAD_READY);
     h->current = to;
-    const struct vspace *v = to->vspace;
+    struct vspace *v = load_relaxed(&to->vspace);
     uint64_t satp = load_relaxed(&v->satp); /* its tables are found through the value itself */
     if (unlikely(h->fp_owner != NULL || (satp != h->satp && !vspace_is_known(h, v))))
         switch_with_more(to, badge, info, m0, m1, m2, m3);
@@ -179,7 +180,8 @@ static inline __attribute__((always_inline)) struct tcb *meet(struct hart *h, st
         goto no;
     struct tcb *to = e->first;
     struct reply *r;
-    if (unlikely(!object_in(load_relaxed(&to->root), to->x[REG_A6], TN_REPLY, 0, (void **)&r) || !runs_next(h, to)))
+    if (unlikely(!object_in(load_relaxed(&to->root), load_relaxed(&to->x[REG_A6]), TN_REPLY, 0, (void **)&r) ||
+                 !runs_next(h, to)))
         goto no;
     /* From here on somebody who holds the reply object can answer: the thread's registers are in place before. */
     save_callee_saved(t);

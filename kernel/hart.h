@@ -62,8 +62,7 @@ struct hart {
     uint32_t locks_held;  /* lockdep: bit = rank */
     uint64_t vspace_bit;  /* this hart's bit in a VSpace's set of harts, and */
     uint64_t vspace_word; /* the byte offset of the word it is in */
-    uint64_t check_next;  /* invariants.c: page to go on with, and */
-    uint64_t check_slot;  /* slot of the current thread's root CNode */
+    uint64_t check_next;  /* invariants.c: page to go on with */
     uint64_t slice_end;   /* `time` at which the current slice ends, while slice_armed */
     struct tcb *ready_first[TN_PRIORITIES];
     struct tcb *ready_last[TN_PRIORITIES];

@@ -1,14 +1,14 @@
 /* The kernel's invariants. See invariants.h.
  *
  *   - no lock is held at a kernel entry; the current thread is READY and at home
- *   - a table's entry is empty, a link to a table one level down, a leaf into memory typed frame or outside RAM (device), or a
- *     read-only leaf to a table (a view); the kernel's half of a root is the kernel's
- *   - a capability's object lies in memory of the type that goes with it: a Frame's all typed frame, a table's of its level
+ *   - a table's entry is empty, a link to a table one level down, or a leaf of a user's, all of it in memory typed frame or
+ *     outside RAM (device), or a read-only leaf to a table (a view); the kernel's half of a root is as it was made
+ *   - no bit of an entry is set that the kernel does not set: reserved ones, global ones, A and D in a link
+ *   - a capability agrees with the type of its memory (cdtcheck.h has what else holds of capabilities)
  *   - a page changes its type only while no entry and no capability leads to it
  *
  * Entries change under the check (other harts, the hardware's A and D), and memory changes type only when no entry refers to
- * it, so each entry is judged by one read of it, and a suspicious one is read again. Slots are read as any look-up reads
- * them: what a look-up found keeps its type until this hart has left the kernel.
+ * it, so each entry is judged by one read of it, and a suspicious one is read again.
  *
  * Locks: none. Counts of entries are atomic; counts of capabilities change under the CSpace lock.
  */
@@ -16,17 +16,17 @@
 
 #if TENON_DEBUG
 #include "bootmem.h"
+#include "breakage.h"
+#include "cdtcheck.h"
 #include "csr.h"
 #include "flushcheck.h"
 #include "panic.h"
 #include "panictest.h"
-#include "platform.h"
 #include "tcb.h"
 
 #define TABLES_PER_CHECK 2
 #define PAGES_PER_CHECK 1024
-#define SLOTS_PER_CHECK 4
-#define FRAME_PAGES_LOOKED_AT 64
+#define PTE_KNOWN (TN_PTE_PPN_MASK | 3ull << TN_PTE_SOFT_SHIFT | TN_PTE_D | TN_PTE_A | TN_PTE_U | TN_PTE_RWX | TN_PTE_V)
 
 static paddr_t first_page;
 static uint64_t page_count;
@@ -49,33 +49,31 @@ static uint64_t page_index(paddr_t p)
 
 /* ---- entries ---- */
 
-static bool is_ram(paddr_t p)
+/* Every page under a leaf; of a giant one, both ends and one page of each 2 MiB. */
+static bool leaf_is_of_frame(paddr_t page, uint64_t pages)
 {
-    for (uint32_t i = 0; i < platform.memory_count; i++)
-        if (p.v - platform.memory[i].base.v < platform.memory[i].bytes)
-            return true;
-    return false;
-}
-
-static bool leaf_is_fine(paddr_t page, pte_t pte, uint32_t level)
-{
-    enum page_type type = memory_type(page);
-    if ((pte & (TN_PTE_R | TN_PTE_W)) == TN_PTE_W || !(pte & TN_PTE_U))
-        return false;
-    if (type >= PAGE_TABLE)
-        return level == 0 && !(pte & (TN_PTE_W | TN_PTE_X));
-    return type == PAGE_FRAME || (type == PAGE_NONE && !is_ram(page));
+    uint64_t step = pages > TN_PT_ENTRIES ? TN_PT_ENTRIES : 1;
+    bool fine = memory_type((paddr_t){page.v + ((pages - 1) << TN_PAGE_BITS)}) == PAGE_FRAME;
+    for (uint64_t i = 0; i < pages && fine; i += step)
+        fine = memory_type((paddr_t){page.v + (i << TN_PAGE_BITS)}) == PAGE_FRAME;
+    return fine;
 }
 
 static bool entry_is_fine(pte_t pte, uint32_t level)
 {
-    paddr_t page = {tn_pte_paddr(pte)};
     if (!(pte & TN_PTE_V))
         return pte == 0;
+    paddr_t page = {tn_pte_paddr(pte)};
+    enum page_type type = memory_type(page);
     if (tn_pte_is_link(pte))
-        return level > 0 && memory_type(page) == PAGE_TABLE + level - 1;
-    paddr_t last = {page.v + ((pt_level_pages(level) - 1) << TN_PAGE_BITS)};
-    return leaf_is_fine(page, pte, level) && leaf_is_fine(last, pte, level);
+        return level > 0 && type == PAGE_TABLE + level - 1 && pte == pt_link(page);
+    bool device = !memory_is_ram(page);
+    if (pte & ~(PTE_KNOWN | (device ? PTE_PBMT_IO : 0)) || !pt_rights_valid((pte & TN_PTE_RWX) >> 1) ||
+        !(pte & TN_PTE_U))
+        return false;
+    if (type >= PAGE_TABLE)
+        return level == 0 && (pte & TN_PTE_RWX) == TN_PTE_R;
+    return device || leaf_is_of_frame(page, pt_level_pages(level));
 }
 
 static uint32_t entries_end(uint32_t level)
@@ -85,7 +83,7 @@ static uint32_t entries_end(uint32_t level)
 
 static void bad_entry(const pte_t *table, uint32_t level, uint32_t i, pte_t pte)
 {
-    panic("invariants: table %p level %u entry %u is 0x%lx, page type %d", (const void *)table, level, i, pte,
+    panic("table %p level %u entry %u is 0x%lx, page type %d", (const void *)table, level, i, pte,
           memory_type((paddr_t){tn_pte_paddr(pte)}));
 }
 
@@ -126,43 +124,11 @@ static void check_table(const pte_t *table, uint32_t level)
         if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7])
             for (uint32_t k = i; k < i + 8; k++)
                 check_entry(table, level, k);
+    if (level == mmu_levels - 1 && !mmu_root_is_fine(table) && memory_type(virt_to_phys(table)) == PAGE_TABLE + level)
+        panic("table %p is a root with another kernel's half", (const void *)table);
 }
 
 /* ---- capabilities ---- */
-
-static bool frame_agrees(paddr_t base, uint64_t pages)
-{
-    uint64_t step = pages > FRAME_PAGES_LOOKED_AT ? pages / FRAME_PAGES_LOOKED_AT : 1;
-    for (uint64_t i = 0; i < pages; i += step)
-        if (memory_type((paddr_t){base.v + (i << TN_PAGE_BITS)}) != PAGE_FRAME)
-            return false;
-    return true;
-}
-
-static bool cap_agrees(struct cap c)
-{
-    switch (cap_type(c)) {
-    case TN_NULL:
-    case TN_UNTYPED:
-    case TN_IRQ_CONTROL:
-    case TN_IRQ_HANDLER:
-        return true;
-    case TN_FRAME:
-        return (c.w1 & FRAME_DEVICE) ? memory_type(cap_paddr(c)) == PAGE_NONE
-                                     : frame_agrees(cap_paddr(c), cap_frame_pages(c));
-    case TN_PAGETABLE:
-        return c.w1 < mmu_levels && memory_type(cap_paddr(c)) == PAGE_TABLE + c.w1;
-    default:
-        return memory_type(cap_paddr(c)) == PAGE_OBJECT;
-    }
-}
-
-static void check_cap(const struct slot *s, struct cap c)
-{
-    if (!cap_agrees(c))
-        panic("invariants: slot %p holds a capability of type %d, 0x%lx 0x%lx, to memory of type %d", (const void *)s,
-              cap_type(c), c.w0, c.w1, memory_type(cap_paddr(c)));
-}
 
 static void count_cap(struct cap c, int32_t change)
 {
@@ -174,20 +140,9 @@ static void count_cap(struct cap c, int32_t change)
 
 void invariants_slot(const struct slot *s, struct cap c)
 {
-    check_cap(s, c);
+    cdtcheck_cap(s, c);
     count_cap((struct cap){s->w0, s->w1}, -1);
     count_cap(c, 1);
-}
-
-/* Some slots of the current thread's root CNode. */
-static void check_slots(struct hart *h)
-{
-    cspace_root_t root = h->current ? load_relaxed(&h->current->root) : 0;
-    const struct slot *slots = (const struct slot *)(root & ~31ull);
-    for (uint32_t i = 0; root != 0 && i < SLOTS_PER_CHECK; i++) {
-        const struct slot *s = &slots[h->check_slot++ & ((1ull << (root & 31)) - 1)];
-        check_cap(s, slot_read(s));
-    }
 }
 
 /* ---- types ---- */
@@ -222,10 +177,10 @@ void invariants_check(struct hart *h)
 {
     hart_event("entry: scause, pc", csr_read(scause), csr_read(sepc));
     panictest_check(h);
+    breakage_check(h);
     flushlog_check_entry(h);
     kassert(h->locks_held == 0);
     kassert(!h->current || (h->current->hart == h && h->current->state == THREAD_READY));
-    check_slots(h);
     uint64_t end = h->check_next + PAGES_PER_CHECK;
     for (uint32_t tables = 0; tables < TABLES_PER_CHECK; tables++) {
         h->check_next = memory_next_table(h->check_next, end);

@@ -2,8 +2,8 @@
  *
  * Where something changes: every page-table entry, every slot, every page's type, at once, against what the page types say,
  * and by counts of the entries and capabilities that lead to each page. So after each system call all holds again, if it held
- * before and nothing was changed past these functions. That is what invariants_check() looks for: at every kernel entry it
- * reads some tables and some slots again, all in turn.
+ * before and nothing was changed past these functions. Whether something was is looked for in turn: invariants_check() reads
+ * some tables again at every kernel entry, cdtcheck.h some slots whenever the CSpace lock is given back.
  */
 #pragma once
 #include "cap.h"

@@ -13,27 +13,17 @@
 
 /* ---- moving a message ---- */
 
-/* Capabilities, from the sender's slots to the receiver's. Returns how many arrived. CSpace lock held. */
-static uint32_t transfer_caps(struct tcb *from, struct tcb *to, struct tn_ipc_buffer *in, struct tn_ipc_buffer *out,
-                              uint32_t count)
-{
-    uint64_t first = out->recv_slot;
-    for (uint32_t i = 0; i < count; i++) {
-        struct slot *source = cspace_slot(from->root, in->caps[i]);
-        struct slot *dest = first <= UINT32_MAX - i ? cspace_slot(to->root, first + i) : NULL; /* 0: take none */
-        if (!source || !dest || source->w0 == 0 || dest->w0 != 0)
-            return i;
-        struct cap c = {source->w0, source->w1};
-        if (cap_type(c) == TN_UNTYPED || cap_type(c) == TN_IRQ_CONTROL)
-            return i;
-        cdt_insert_derived(dest, c, source, SLOT_COPY);
-        out->caps[i] = first + i;
-    }
-    return count;
-}
+/* What a sender may set in an info word. */
+#define INFO_SENDER_MASK (~(TN_INFO_ERROR | 0xe00ull))
 
-/* Words past the registers, and capabilities (`pass_caps`: granted, and the CSpace lock is held). Returns the info word as the receiver gets it: cut to what it can take. */
-static __attribute__((noinline)) uint64_t transfer_long(struct tcb *from, struct tcb *to, uint64_t info, bool pass_caps)
+/* A message as it will stand in the receiver's registers. It is taken from the sender before anybody can answer: from then on the
+ * sender's registers and buffer may hold the answer. */
+struct message {
+    uint64_t info, word[TN_MSG_REG_WORDS];
+};
+
+/* Words past the registers. Returns the info word as the receiver gets it: cut to what it can take. */
+static __attribute__((noinline)) uint64_t transfer_words(struct tcb *from, struct tcb *to, uint64_t info)
 {
     struct tn_ipc_buffer *in = tcb_buffer(load_relaxed(&from->buffer)), *out = tcb_buffer(load_relaxed(&to->buffer));
     uint32_t words = tn_info_words(info), caps = tn_info_caps(info);
@@ -44,40 +34,58 @@ static __attribute__((noinline)) uint64_t transfer_long(struct tcb *from, struct
     }
     for (uint32_t i = TN_MSG_REG_WORDS; i < words; i++)
         out->msg[i] = in->msg[i];
-    if (caps != 0)
-        caps = pass_caps ? transfer_caps(from, to, in, out, caps) : 0;
     return tn_info(tn_info_label(info), caps, words);
 }
 
-static inline void transfer(struct tcb *from, struct tcb *to, uint64_t badge, uint64_t info, bool pass_caps)
+/* Capabilities, from the sender's slots to the receiver's. Returns how many arrived. CSpace lock held: buffers and roots stay. */
+static uint32_t transfer_caps(struct tcb *from, struct tcb *to, uint32_t count)
 {
-    info &= INFO_SENDER_MASK;
+    struct tn_ipc_buffer *in = tcb_buffer(load_relaxed(&from->buffer)), *out = tcb_buffer(load_relaxed(&to->buffer));
+    if (!in || !out)
+        return 0;
+    uint64_t first = load_relaxed(&out->recv_slot);
+    for (uint32_t i = 0; i < count; i++) {
+        struct slot *source = cspace_slot(from->root, load_relaxed(&in->caps[i]));
+        struct slot *dest = first <= UINT32_MAX - i ? cspace_slot(to->root, first + i) : NULL; /* 0: take none */
+        if (!source || !dest || source->w0 == 0 || dest->w0 != 0)
+            return i;
+        struct cap c = {source->w0, source->w1};
+        if (cap_type(c) == TN_UNTYPED || cap_type(c) == TN_IRQ_CONTROL)
+            return i;
+        cdt_insert_derived(dest, c, source, SLOT_COPY);
+        store_relaxed(&out->caps[i], first + i);
+    }
+    return count;
+}
+
+/* All but the capabilities, whose number stays in the info word. */
+static inline struct message message_take(struct tcb *from, struct tcb *to)
+{
+    uint64_t info = load_relaxed(&from->x[REG_A1]) & INFO_SENDER_MASK;
     if (unlikely(info_is_long(info)))
-        info = transfer_long(from, to, info, pass_caps);
-    to->x[REG_A0] = badge;
-    to->x[REG_A1] = info;
-    to->x[REG_A2] = from->x[REG_A2];
-    to->x[REG_A3] = from->x[REG_A3];
-    to->x[REG_A4] = from->x[REG_A4];
-    to->x[REG_A5] = from->x[REG_A5];
+        info = transfer_words(from, to, info);
+    return (struct message){info, {from->x[REG_A2], from->x[REG_A3], from->x[REG_A4], from->x[REG_A5]}};
 }
 
-static inline void transfer_fault(struct tcb *from, struct tcb *to, uint64_t badge)
+static inline struct message message_of_fault(const struct tcb *from)
 {
-    to->x[REG_A0] = badge;
-    to->x[REG_A1] = tn_info(from->fault_label, 0, 4);
-    to->x[REG_A2] = from->fault_mr[0];
-    to->x[REG_A3] = from->fault_mr[1];
-    to->x[REG_A4] = from->fault_mr[2];
-    to->x[REG_A5] = from->fault_mr[3];
+    return (struct message){tn_info(from->fault_label, 0, 4),
+                            {from->fault_mr[0], from->fault_mr[1], from->fault_mr[2], from->fault_mr[3]}};
 }
 
-static inline void deliver(struct tcb *from, struct tcb *to, uint64_t badge, uint32_t how, bool cspace_held)
+/* `pass_caps`: granted, and the CSpace lock is held. */
+static inline void message_give(struct tcb *from, struct tcb *to, uint64_t badge, struct message m, bool pass_caps)
 {
-    if (how & SEND_FAULT)
-        transfer_fault(from, to, badge);
-    else
-        transfer(from, to, badge, from->x[REG_A1], cspace_held && (how & SEND_GRANT));
+    if (unlikely(tn_info_caps(m.info) != 0)) {
+        uint32_t arrived = pass_caps ? transfer_caps(from, to, tn_info_caps(m.info)) : 0;
+        m.info = tn_info(tn_info_label(m.info), arrived, tn_info_words(m.info));
+    }
+    to->x[REG_A0] = badge;
+    to->x[REG_A1] = m.info;
+    to->x[REG_A2] = m.word[0];
+    to->x[REG_A3] = m.word[1];
+    to->x[REG_A4] = m.word[2];
+    to->x[REG_A5] = m.word[3];
 }
 
 /* ---- reply objects ---- */
@@ -85,7 +93,7 @@ static inline void deliver(struct tcb *from, struct tcb *to, uint64_t badge, uin
 /* The object that a receiver named for its next caller; NULL if there is none. */
 static inline struct reply *reply_for(const struct tcb *receiver)
 {
-    struct cap c = cspace_lookup(load_acquire(&receiver->root), receiver->x[REG_A6]); /* pairs with: tcb_slot_set */
+    struct cap c = cspace_lookup(receiver->root, load_relaxed(&receiver->x[REG_A6]));
     return likely(cap_type(c) == TN_REPLY) ? cap_object(c) : NULL;
 }
 
@@ -151,15 +159,17 @@ enum ipc_outcome ipc_send(struct hart *h, struct tcb *t, struct endpoint *e, uin
     if (unlikely(e->queue != QUEUE_RECEIVERS))
         return send_blocks(h, t, e, badge, how);
     struct tcb *to = e->first;
-    if (how & SEND_CALL) {
-        struct reply *r = reply_for(to);
-        if (unlikely(!r || !attach_reply(r, t)))
-            return send_refused(h, t, e);
-    }
+    struct reply *r = (how & SEND_CALL) ? reply_for(to) : NULL;
+    if ((how & SEND_CALL) && unlikely(!r || load_relaxed(&r->caller) != NULL))
+        return send_refused(h, t, e);
+    /* Take the message before attaching: once attached, another hart may answer. */
+    struct message m = (how & SEND_FAULT) ? message_of_fault(t) : message_take(t, to);
+    if (r && unlikely(!attach_reply(r, t)))
+        return send_refused(h, t, e);
     endpoint_unlink(e, to);
     store_relaxed(&to->state, THREAD_WAKING);
     spin_unlock(&e->lock, RANK_ENDPOINT);
-    deliver(t, to, badge, how, cspace_held);
+    message_give(t, to, badge, m, cspace_held && (how & SEND_GRANT));
     if (!(how & SEND_CALL)) {
         tcb_set_info(t, 0);
         sched_wake(h, to);
@@ -188,6 +198,13 @@ static enum ipc_outcome receive_blocks(struct hart *h, struct tcb *t, struct end
     spin_unlock(&e->lock, RANK_ENDPOINT);
     h->current = NULL;
     return IPC_DONE;
+}
+
+/* The message of a sender that was taken off its queue. */
+static inline void deliver(struct tcb *from, struct tcb *to, uint64_t badge, uint32_t how, bool cspace_held)
+{
+    struct message m = (how & SEND_FAULT) ? message_of_fault(from) : message_take(from, to);
+    message_give(from, to, badge, m, cspace_held && (how & SEND_GRANT));
 }
 
 /* hop 9, first half: the worker waits again. */
@@ -253,7 +270,7 @@ struct tcb *ipc_reply(struct tcb *t, struct reply *r, bool cspace_held)
     if (caller->fault_label != 0)
         answer_fault(t, caller);
     else
-        transfer(t, caller, 0, t->x[REG_A1], cspace_held);
+        message_give(t, caller, 0, message_take(t, caller), cspace_held);
     return caller;
 }
 

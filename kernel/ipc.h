@@ -8,9 +8,6 @@
 #include "reply.h"
 #include "tcb.h"
 
-/* What a sender may set in an info word. */
-#define INFO_SENDER_MASK (~(TN_INFO_ERROR | 0xe00ull))
-
 /* More words than the registers hold, or capabilities? */
 static inline bool info_is_long(uint64_t info)
 {

@@ -53,6 +53,14 @@ enum page_type memory_type(paddr_t p)
     return in_ram(p) ? types[phys_to_pfn(p).v - ram_base.v] : PAGE_NONE;
 }
 
+bool memory_is_ram(paddr_t p)
+{
+    uint32_t banks = 0;
+    for (uint32_t i = 0; i < platform.memory_count; i++)
+        banks += p.v - platform.memory[i].base.v < platform.memory[i].bytes;
+    return banks != 0;
+}
+
 paddr_t memory_page(uint64_t n)
 {
     return pfn_to_phys((pfn_t){ram_base.v + n % ram_pages});
@@ -164,16 +172,17 @@ static status_t scan(struct tcb *t, paddr_t base, uint64_t bytes)
 
 status_t memory_unmap(struct tcb *t, uint64_t w0, uint64_t version, paddr_t base, uint64_t bytes)
 {
-    if (t->scan_w0 != w0 || t->scan_version != version) {
+    if (!tcb_long_goes_on(t, w0, version)) {
         quiesce();
-        t->scan_w0 = w0;
-        t->scan_version = version;
+        if (hart_self()->current != t)
+            return STATUS_RESTART; /* stopped while it waited: resumed, it begins */
+        tcb_long_begin(t, w0, version);
         t->scan_next = 0;
     }
     status_t status = scan(t, base, bytes);
     if (status != TN_OK)
         return status;
-    t->scan_w0 = 0;
+    tcb_long_over(t);
     if (!flush_left_out(FLUSH_UNMAP))
         shootdown_everything();
     flushcheck_gone(base, bytes);

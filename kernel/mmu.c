@@ -119,3 +119,12 @@ void mmu_root_init(uint64_t *root)
     const pte_t *from = root_of_mode(mmu_levels);
     memcpy(root + ROOT_KERNEL_FIRST, from + ROOT_KERNEL_FIRST, (TN_PT_ENTRIES - ROOT_KERNEL_FIRST) * sizeof(*root));
 }
+
+bool mmu_root_is_fine(const uint64_t *root)
+{
+    const pte_t *from = root_of_mode(mmu_levels);
+    bool fine = (root[ROOT_LAST] & ~ROOT_TAKEN) == from[ROOT_LAST];
+    for (uint32_t i = ROOT_KERNEL_FIRST; i < ROOT_LAST; i++)
+        fine &= root[i] == from[i];
+    return fine;
+}

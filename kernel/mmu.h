@@ -13,6 +13,8 @@ bool mmu_init(void);
 void mmu_init_hart(void);
 /* Fills the kernel's half of a new, zeroed root table. */
 void mmu_root_init(uint64_t *root);
+/* Whether the kernel's half of a root is as it was made. */
+bool mmu_root_is_fine(const uint64_t *root);
 /* First user address that does not exist: 2^38, 2^47 or 2^56. */
 /*@ requires 3 <= mmu_levels && mmu_levels <= 5;
     assigns \nothing;

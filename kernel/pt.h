@@ -13,6 +13,9 @@ typedef uint64_t pte_t;
 
 /* First entry of a root that belongs to the kernel. */
 #define ROOT_KERNEL_FIRST 256
+/* Its last entry, the kernel's too, in which a software bit says that the table is some VSpace's root (vspace.c). */
+#define ROOT_LAST (TN_PT_ENTRIES - 1)
+#define ROOT_TAKEN (1ull << TN_PTE_SOFT_SHIFT)
 
 /*@ requires level <= 4;
     assigns \nothing;

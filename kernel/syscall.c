@@ -24,6 +24,7 @@
 
 void syscall_complete(struct tcb *t, status_t status, uint32_t words)
 {
+    tcb_long_over(t);
     tcb_set_error(t, status);
     t->x[REG_A1] = (status == TN_OK ? 0 : t->x[REG_A1]) | words;
 }
@@ -356,6 +357,7 @@ static void sys_call(struct hart *h, struct tcb *t)
     enum tn_object type = cap_type(c);
     uint64_t label = tn_info_label(t->x[REG_A1]);
     if (likely(type == TN_ENDPOINT || (type == TN_GATE && !(cap_has(c, TN_READ) && label == TN_GATE_SET)))) {
+        tcb_long_over(t);
         send_through(h, t, c, SEND_CALL | SEND_BLOCK);
         return;
     }

@@ -107,6 +107,7 @@ void tcb_stop(struct tcb *t)
     switch (state) {
     case THREAD_READY:
         unready(hart_self(), t);
+        tcb_long_over(t);
         return;
     case THREAD_BLOCKED_SEND:
     case THREAD_BLOCKED_RECV:

@@ -77,6 +77,24 @@ struct tcb {
 _Static_assert(sizeof(struct tcb) <= 1 << TN_TCB_BITS, "ABI: size of a TCB");
 _Static_assert(offsetof(struct tcb, x) == 0, "trap.S");
 
+/* A long operation of the thread's that was interrupted and starts again: of what (a capability's first word, or a number that is
+ * none's), and which version of it. CSpace lock held; the thread runs. Over when an invocation completes, another call is made
+ * of it, or the thread is suspended: then it has begun nothing. */
+#define TCB_LONG_DELETE 1
+static inline bool tcb_long_goes_on(const struct tcb *t, uint64_t what, uint64_t version)
+{
+    return t->scan_w0 == what && t->scan_version == version;
+}
+static inline void tcb_long_begin(struct tcb *t, uint64_t what, uint64_t version)
+{
+    t->scan_w0 = what;
+    t->scan_version = version;
+}
+static inline void tcb_long_over(struct tcb *t)
+{
+    t->scan_w0 = 0;
+}
+
 /* Parts of the `buffer` word, read once: another hart may exchange it. */
 static inline struct tn_ipc_buffer *tcb_buffer(uint64_t buffer)
 {

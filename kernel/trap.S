@@ -5,6 +5,56 @@
  */
 #include "asm_offsets.h"
 
+/* The registers of a thread in groups: op (sd or ld) to or from tcb.x, at base; register xN at N*8, the pc at 0. */
+        .macro  message op, base
+        \op     a0, 10*8(\base)
+        \op     a1, 11*8(\base)
+        \op     a2, 12*8(\base)
+        \op     a3, 13*8(\base)
+        \op     a4, 14*8(\base)
+        \op     a5, 15*8(\base)
+        .endm
+
+        .macro  call_arguments op, base         /* beyond the message */
+        \op     a6, 16*8(\base)
+        \op     a7, 17*8(\base)
+        .endm
+
+        .macro  callee_saved op, base           /* with gp, which the kernel does not use either */
+        \op     gp, 3*8(\base)
+        \op     s0, 8*8(\base)
+        \op     s1, 9*8(\base)
+        \op     s2, 18*8(\base)
+        \op     s3, 19*8(\base)
+        \op     s4, 20*8(\base)
+        \op     s5, 21*8(\base)
+        \op     s6, 22*8(\base)
+        \op     s7, 23*8(\base)
+        \op     s8, 24*8(\base)
+        \op     s9, 25*8(\base)
+        \op     s10, 26*8(\base)
+        \op     s11, 27*8(\base)
+        .endm
+
+        .macro  upper_temporaries op, base      /* without t0..t2, which are in use where it matters */
+        \op     t3, 28*8(\base)
+        \op     t4, 29*8(\base)
+        \op     t5, 30*8(\base)
+        \op     t6, 31*8(\base)
+        .endm
+
+        .macro  resume_low                      /* t6 = the thread to run: pc, and registers below a0 but s0, s1, gp */
+        ld      t0, 0*8(t6)
+        csrw    sscratch, t6
+        csrw    sepc, t0
+        ld      ra, 1*8(t6)
+        ld      sp, 2*8(t6)
+        ld      tp, 4*8(t6)
+        ld      t0, 5*8(t6)
+        ld      t1, 6*8(t6)
+        ld      t2, 7*8(t6)
+        .endm
+
         .section .text
         .balign 64
         .global trap_entry
@@ -19,14 +69,8 @@ trap_entry:
         sd      ra, 1*8(tp)
         sd      sp, 2*8(tp)
         addi    t0, t0, -CAUSE_ECALL_U
-        sd      a0, 10*8(tp)
-        sd      a1, 11*8(tp)
-        sd      a2, 12*8(tp)
-        sd      a3, 13*8(tp)
-        sd      a4, 14*8(tp)
-        sd      a5, 15*8(tp)
-        sd      a6, 16*8(tp)
-        sd      a7, 17*8(tp)
+        message sd, tp
+        call_arguments sd, tp
         bnez    t0, trap_other
         csrrw   t0, sscratch, zero
         csrr    t1, sepc
@@ -60,10 +104,7 @@ trap_other:
         csrrw   t1, sscratch, zero
         sd      t2, 7*8(tp)
         csrr    t2, sepc
-        sd      t3, 28*8(tp)
-        sd      t4, 29*8(tp)
-        sd      t5, 30*8(tp)
-        sd      t6, 31*8(tp)
+        upper_temporaries sd, tp
         sd      t1, 4*8(tp)
         sd      t2, 0*8(tp)
         ld      tp, TCB_HART(tp)
@@ -83,19 +124,7 @@ trap_other:
 trap_slow:
         ld      a0, HART_CURRENT(tp)
         csrr    a1, scause
-        sd      gp, 3*8(a0)
-        sd      s0, 8*8(a0)
-        sd      s1, 9*8(a0)
-        sd      s2, 18*8(a0)
-        sd      s3, 19*8(a0)
-        sd      s4, 20*8(a0)
-        sd      s5, 21*8(a0)
-        sd      s6, 22*8(a0)
-        sd      s7, 23*8(a0)
-        sd      s8, 24*8(a0)
-        sd      s9, 25*8(a0)
-        sd      s10, 26*8(a0)
-        sd      s11, 27*8(a0)
+        callee_saved sd, a0
         li      s0, 0
         call    trap_handle
 
@@ -111,44 +140,15 @@ trap_slow:
         .global trap_return
 trap_return:
         mv      t6, a0
-        ld      a0, 10*8(t6)
-        ld      a1, 11*8(t6)
-        ld      a2, 12*8(t6)
-        ld      a3, 13*8(t6)
-        ld      a4, 14*8(t6)
-        ld      a5, 15*8(t6)
+        message ld, t6
 
         /* t6 = the thread to run, a0..a5 = its message: hop 5 for the worker. */
         .global trap_return_message
 trap_return_message:
-        ld      t0, 0*8(t6)
-        csrw    sscratch, t6
-        csrw    sepc, t0
-        ld      ra, 1*8(t6)
-        ld      sp, 2*8(t6)
-        ld      gp, 3*8(t6)
-        ld      tp, 4*8(t6)
-        ld      t0, 5*8(t6)
-        ld      t1, 6*8(t6)
-        ld      t2, 7*8(t6)
-        ld      s0, 8*8(t6)
-        ld      s1, 9*8(t6)
-        ld      a6, 16*8(t6)
-        ld      a7, 17*8(t6)
-        ld      s2, 18*8(t6)
-        ld      s3, 19*8(t6)
-        ld      s4, 20*8(t6)
-        ld      s5, 21*8(t6)
-        ld      s6, 22*8(t6)
-        ld      s7, 23*8(t6)
-        ld      s8, 24*8(t6)
-        ld      s9, 25*8(t6)
-        ld      s10, 26*8(t6)
-        ld      s11, 27*8(t6)
-        ld      t3, 28*8(t6)
-        ld      t4, 29*8(t6)
-        ld      t5, 30*8(t6)
-        ld      t6, 31*8(t6)
+        resume_low
+        callee_saved ld, t6
+        call_arguments ld, t6
+        upper_temporaries ld, t6
         sret
 
         /* TN_SYS_HART, all of it. */
@@ -160,27 +160,10 @@ sys_hart:
         /* t6 = the thread that called, which runs on: s0..s11 and gp are still its own. t0..t6 hold nothing of the kernel's. */
         .global trap_return_same
 trap_return_same:
-        ld      t0, 0*8(t6)
-        csrw    sscratch, t6
-        csrw    sepc, t0
-        ld      ra, 1*8(t6)
-        ld      sp, 2*8(t6)
-        ld      tp, 4*8(t6)
-        ld      t0, 5*8(t6)
-        ld      t1, 6*8(t6)
-        ld      t2, 7*8(t6)
-        ld      a0, 10*8(t6)
-        ld      a1, 11*8(t6)
-        ld      a2, 12*8(t6)
-        ld      a3, 13*8(t6)
-        ld      a4, 14*8(t6)
-        ld      a5, 15*8(t6)
-        ld      a6, 16*8(t6)
-        ld      a7, 17*8(t6)
-        ld      t3, 28*8(t6)
-        ld      t4, 29*8(t6)
-        ld      t5, 30*8(t6)
-        ld      t6, 31*8(t6)
+        resume_low
+        message ld, t6
+        call_arguments ld, t6
+        upper_temporaries ld, t6
         sret
 
         /* A bug: save what there is below the stack pointer, and say so. sscratch held 0, tp is in it now. */
@@ -188,35 +171,14 @@ trap_from_kernel:
         csrrw   tp, sscratch, zero
         addi    sp, sp, -32*8
         sd      ra, 1*8(sp)
-        sd      gp, 3*8(sp)
         sd      tp, 4*8(sp)
         sd      t0, 5*8(sp)
         sd      t1, 6*8(sp)
         sd      t2, 7*8(sp)
-        sd      s0, 8*8(sp)
-        sd      s1, 9*8(sp)
-        sd      a0, 10*8(sp)
-        sd      a1, 11*8(sp)
-        sd      a2, 12*8(sp)
-        sd      a3, 13*8(sp)
-        sd      a4, 14*8(sp)
-        sd      a5, 15*8(sp)
-        sd      a6, 16*8(sp)
-        sd      a7, 17*8(sp)
-        sd      s2, 18*8(sp)
-        sd      s3, 19*8(sp)
-        sd      s4, 20*8(sp)
-        sd      s5, 21*8(sp)
-        sd      s6, 22*8(sp)
-        sd      s7, 23*8(sp)
-        sd      s8, 24*8(sp)
-        sd      s9, 25*8(sp)
-        sd      s10, 26*8(sp)
-        sd      s11, 27*8(sp)
-        sd      t3, 28*8(sp)
-        sd      t4, 29*8(sp)
-        sd      t5, 30*8(sp)
-        sd      t6, 31*8(sp)
+        message sd, sp
+        call_arguments sd, sp
+        callee_saved sd, sp
+        upper_temporaries sd, sp
         addi    t0, sp, 32*8
         sd      t0, 2*8(sp)
         csrr    t0, sepc

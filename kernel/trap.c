@@ -25,11 +25,11 @@ void trap_init_hart(void)
 {
     csr_write(stvec, trap_entry);
     csr_write(sscratch, 0);
-    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS_MASK | SSTATUS_VS_MASK | SSTATUS_SUM);
+    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS_MASK | SSTATUS_VS_MASK | SSTATUS_SUM | SSTATUS_MXR);
     csr_write(scounteren, 7); /* cycle, time, instret for user mode */
     if (platform.has_zicboz)
         csr_set(0x10a, 1ull << 7); /* senvcfg.CBZE: cbo.zero for user mode */
-    csr_set(sie, SIE_SSIE | SIE_SEIE);
+    csr_set(sie, SIE_SSIE);        /* external ones: irq_init_hart, where the hart has a context of the PLIC */
 }
 
 /* One serving of each kind that is pending. */

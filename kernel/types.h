@@ -54,6 +54,10 @@ typedef int status_t;
 #define STATUS_RESTART (-1)
 #define MUST_CHECK __attribute__((warn_unused_result))
 
+/* The variable's value comes from here on out of a register: what was read from memory that others write is not read again
+ * between a check and a use. */
+#define in_register(v) __asm__("" : "+r"(v))
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

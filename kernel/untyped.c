@@ -70,8 +70,18 @@ static uint32_t object_bits(uint64_t type, uint64_t size_bits)
     }
 }
 
-/* Makes the zeroed memory at `object` an object of the type and returns its capability. */
-static struct cap object_make(uint64_t type, uint64_t size_bits, uint8_t *object, bool device)
+/* Makes the zeroed memory at `object` an object of the type. */
+static void object_init(uint64_t type, uint64_t size_bits, void *object)
+{
+    if (type == TN_TCB)
+        tcb_init(object, hart_self());
+    else if (type == TN_VSPACE)
+        vspace_init(object);
+    else if (type == TN_PAGETABLE && size_bits == mmu_levels - 1)
+        mmu_root_init(object);
+}
+
+static struct cap object_cap(uint64_t type, uint64_t size_bits, const void *object, bool device)
 {
     switch (type) {
     case TN_UNTYPED:
@@ -81,17 +91,10 @@ static struct cap object_make(uint64_t type, uint64_t size_bits, uint8_t *object
     case TN_CNODE:
         return cap_make(TN_CNODE, object, TN_RIGHTS_ALL, size_bits);
     case TN_PAGETABLE:
-        if (size_bits == mmu_levels - 1)
-            mmu_root_init((uint64_t *)object);
         return cap_make(TN_PAGETABLE, object, TN_READ | TN_WRITE, size_bits);
-    case TN_TCB:
-        tcb_init((struct tcb *)object, hart_self());
-        break;
-    case TN_VSPACE:
-        vspace_init((struct vspace *)object);
-        break;
+    default:
+        return cap_make(type, object, TN_RIGHTS_ALL, 0);
     }
-    return cap_make(type, object, TN_RIGHTS_ALL, 0);
 }
 
 static enum page_type page_type_of(uint64_t type, uint64_t size_bits)
@@ -123,10 +126,13 @@ static status_t untyped_reset(struct tcb *t, struct slot *untyped)
     } else {
         quiesce(); /* a timer or an interrupt may just be signalling a notification that was finalised */
     }
-    if (untyped_bits(c) < TN_PAGE_BITS)
+    if (c.w1 & UNTYPED_DEVICE) {
+        /* neither typed nor zeroed: a store to a register may do anything, and fault */
+    } else if (untyped_bits(c) < TN_PAGE_BITS) {
         memset(cap_object(c), 0, bytes); /* part of a page whose rest belongs to others */
-    else if (!(c.w1 & UNTYPED_DEVICE))
+    } else {
         memory_set_type(base, bytes, PAGE_UNTYPED);
+    }
     untyped_update(untyped, 0, 0);
     return TN_OK;
 }
@@ -203,6 +209,21 @@ static status_t retype_place(struct cap untyped, uint64_t used, struct retype *r
     return TN_OK;
 }
 
+/* The objects are whole before their memory gets its type, and that before anyone has a capability. */
+static void commit(struct slot *untyped, const struct retype *r, bool device)
+{
+    struct cap c = {untyped->w0, untyped->w1};
+    uint8_t *first = (uint8_t *)cap_object(c) + r->start;
+    ++*commits_of(c);
+    for (uint64_t i = 0; i < r->count; i++)
+        object_init(r->type, r->size_bits, first + (i << r->bits));
+    if (!device && r->type != TN_UNTYPED)
+        memory_set_type(virt_to_phys(first), r->end - r->start, page_type_of(r->type, r->size_bits));
+    for (uint64_t i = 0; i < r->count; i++)
+        cdt_insert_original(&r->dest[i], object_cap(r->type, r->size_bits, first + (i << r->bits), device), untyped);
+    untyped_update(untyped, r->end, zeroed_pages(c));
+}
+
 status_t untyped_retype(struct tcb *t, struct slot *untyped)
 {
     struct retype r = {0};
@@ -224,14 +245,6 @@ status_t untyped_retype(struct tcb *t, struct slot *untyped)
     status = untyped_zero(untyped, r.end, r.type == TN_UNTYPED && r.bits >= TN_PAGE_BITS);
     if (status != TN_OK)
         return status;
-
-    uint8_t *base = cap_object(c);
-    ++*commits_of(c);
-    if (!device && r.type != TN_UNTYPED)
-        memory_set_type((paddr_t){cap_paddr(c).v + r.start}, r.end - r.start, page_type_of(r.type, r.size_bits));
-    for (uint64_t i = 0; i < r.count; i++)
-        cdt_insert_original(&r.dest[i], object_make(r.type, r.size_bits, base + r.start + (i << r.bits), device),
-                            untyped);
-    untyped_update(untyped, r.end, zeroed_pages((struct cap){untyped->w0, untyped->w1}));
+    commit(untyped, &r, device);
     return TN_OK;
 }

@@ -10,6 +10,7 @@
 #include "flushsite.h"
 #include "mmu.h"
 #include "panic.h"
+#include "pt.h"
 #include "shootdown.h"
 #include "syscall.h"
 #include <tenon/invoke.h>
@@ -57,6 +58,19 @@ void vspace_init(struct vspace *v)
     v->satp = kernel_satp;
 }
 
+/* A root table is the root of one VSpace: two without an ASID would be one to `satp`, and a hart that has the one would not be
+ * seen to have the other. A software bit of the table's last entry, which is the kernel's, says that it is taken. The hardware
+ * may be setting other bits there. */
+static pte_t *root_mark(paddr_t root)
+{
+    return (pte_t *)phys_to_virt(root) + ROOT_LAST;
+}
+
+void vspace_root_free(paddr_t root)
+{
+    fetch_and_relaxed(root_mark(root), ~ROOT_TAKEN);
+}
+
 status_t vspace_set_root(struct tcb *t, struct vspace *v, struct slot *table)
 {
     struct cap c = {table->w0, table->w1};
@@ -64,7 +78,7 @@ status_t vspace_set_root(struct tcb *t, struct vspace *v, struct slot *table)
         return error_capability(t, 1);
     if (c.w1 != mmu_levels - 1)
         return error_argument(t, 1);
-    if (v->had_root)
+    if (v->had_root || (fetch_or_relaxed(root_mark(cap_paddr(c)), ROOT_TAKEN) & ROOT_TAKEN))
         return TN_ILLEGAL_OPERATION;
     v->had_root = true;
     v->asid = asid_take();
@@ -86,6 +100,8 @@ void vspace_root_removed(struct vspace *v)
 
 void vspace_finalise(struct vspace *v)
 {
+    if (v->root.v != 0)
+        vspace_root_free(v->root); /* no hart has it in satp: each has been outside since a thread last had the space */
     if (v->asid == 0)
         return;
     if (!flush_left_out(FLUSH_ASID_END))
@@ -97,14 +113,12 @@ void vspace_finalise(struct vspace *v)
 void vspace_switch(struct hart *h, struct vspace *v)
 {
     uint64_t satp = load_acquire(&v->satp);
-    uint64_t bit = 1ull << h->index % 64, *word = &v->harts[h->index / 64];
-    if (v != &kernel_vspace && !(load_relaxed(word) & bit)) {
-        fetch_or_relaxed(word, bit);
-        fence_rw(); /* pairs with: shootdown_range */
+    uint64_t *word = vspace_harts_word(h, v);
+    if (v != &kernel_vspace && !(load_relaxed(word) & h->vspace_bit)) {
+        fetch_or_relaxed(word, h->vspace_bit);
+        fence_rw(); /* pairs with: shootdown_range, shootdown_alone */
     }
-    flushlog_loads(h, satp);
-    h->satp = satp;
-    csr_write(satp, satp);
+    vspace_load(h, satp);
     if (unlikely(v->asid == 0 && satp != kernel_satp) && !flush_left_out(FLUSH_ASID_SHARED))
         flush_local((struct flush_request){0, {0}, 0});
 }

@@ -24,10 +24,13 @@ extern struct vspace kernel_vspace; /* no user mappings; what threads without a 
 
 void vspace_init(struct vspace *v);
 void vspace_init_kernel(void); /* boot, once mmu.c has chosen the mode */
-/* Gives the space its root, once. CSpace lock held. ILLEGAL_OPERATION: it has one. INVALID_CAPABILITY, INVALID_ARGUMENT. */
+/* Gives the space its root, once. CSpace lock held. INVALID_CAPABILITY, INVALID_ARGUMENT. ILLEGAL_OPERATION: it has had one, or
+ * the table is another space's. */
 status_t MUST_CHECK vspace_set_root(struct tcb *t, struct vspace *v, struct slot *table);
 /* The root's capability is gone: the space has no user mappings any more. CSpace lock held. */
 void vspace_root_removed(struct vspace *v);
+/* The table has been taken from its space and no hart has it in satp: it may become another's root. CSpace lock held. */
+void vspace_root_free(paddr_t root);
 /* The object goes; returns its ASID once no hart can hold translations. */
 void vspace_finalise(struct vspace *v);
 
@@ -37,13 +40,16 @@ static inline void vspace_init_hart(struct hart *h)
     h->vspace_bit = 1ull << h->index % 64;
     h->vspace_word = offsetof(struct vspace, harts) + h->index / 64 * sizeof(uint64_t);
 }
+static inline uint64_t *vspace_harts_word(const struct hart *h, struct vspace *v)
+{
+    return (uint64_t *)((char *)v + h->vspace_word);
+}
 /* Loads the space on this hart. */
 void vspace_switch(struct hart *h, struct vspace *v);
 /* Its two parts, where the hart has had the space before: nothing but satp is to be written. */
-static inline bool vspace_is_known(const struct hart *h, const struct vspace *v)
+static inline bool vspace_is_known(const struct hart *h, struct vspace *v)
 {
-    const uint64_t *word = (const uint64_t *)((const char *)v + h->vspace_word);
-    return (load_relaxed(word) & h->vspace_bit) != 0 && v->asid != 0;
+    return (load_relaxed(vspace_harts_word(h, v)) & h->vspace_bit) != 0 && v->asid != 0;
 }
 static inline void vspace_load(struct hart *h, uint64_t satp)
 {

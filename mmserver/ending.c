@@ -157,6 +157,8 @@ void ending_step(struct worker *w)
             w->jobs = c->next_job;
             c->next_job = NULL;
             last->next_job = c;
+        } else {
+            port_relax();
         }
         break;
     case ENDING_STOP:

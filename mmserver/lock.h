@@ -12,7 +12,7 @@ static inline void lock_take(struct lock *l)
 {
     while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) != 0) { /* pairs with: lock_drop */
         while (__atomic_load_n(&l->held, __ATOMIC_RELAXED) != 0) {
-            __asm__ volatile("" ::: "memory");
+            __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::: "memory"); /* pause */
         }
     }
 }

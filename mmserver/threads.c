@@ -90,7 +90,10 @@ static void thread_unclaim(struct client *c, uint32_t tid)
     lock_drop(&c->lock);
 }
 
-/* Put the thread's own frame where the client wants its IPC buffer. */
+/* Put the thread's own frame where the client wants its IPC buffer. What was there is flushed before the frame takes its place, as
+ * everywhere (cursor_before_map). Where the frame was before, for an earlier thread of this number, it stays until the client
+ * unmaps it: two of the client's own addresses may show it, and through a TLB that is flushed late even an unmapped one. That
+ * is the client's own affair: the frame is nobody else's before the client has ended and its space is flushed. */
 static int64_t ipc_bind(struct worker *w, struct client *c, struct thread *t, uint64_t address)
 {
     struct ct_cursor cursor;

@@ -1,15 +1,17 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
-    run.py [options] PART...      PART: model, host, fuzz, kernel, system, flushes, panics, profile, scale, coverage, soak, broken
+    run.py [options] PART...      PART: model, host, fuzz, kernel, system, kills, flushes, panics, profile, scale, coverage, soak, broken
 """
 
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
@@ -18,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "model"))
 import check_ties  # noqa: E402
 import coverage  # noqa: E402
 import flush_tests  # noqa: E402
+import kill_tests  # noqa: E402
 import machine  # noqa: E402
 import models  # noqa: E402
 import system_tests  # noqa: E402
@@ -60,13 +63,18 @@ COVERAGE_HARTS_MAX = {"release": 4, "debug": 1}
 
 
 class Tally:
-    """Counts, and prints one line for each run; the details only of what failed."""
+    """Counts, and prints one line for each run; the details only of what failed. Several threads may add."""
 
     def __init__(self):
+        self.lock = threading.Lock()
         self.passed = self.failed = self.skipped = 0
 
     def add(self, title, seconds, passed, failures, skipped=0, missing=0, details=(), repeat=None):
         """`failures` has a line for each failed test, `missing` counts those that were not reached."""
+        with self.lock:
+            self._add(title, seconds, passed, failures, skipped, missing, details, repeat)
+
+    def _add(self, title, seconds, passed, failures, skipped, missing, details, repeat):
         failed = len(failures) + missing
         self.passed += passed
         self.failed += failed
@@ -102,19 +110,26 @@ def run_program(command, limit_s, **environment):
     return status, output.splitlines(), time.monotonic() - start
 
 
+def at_once(jobs):
+    """Runs jobs that are busy with one processor each, as many at once as there are processors (at most 4: memory)."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
+        for done in [pool.submit(*job) for job in jobs]:
+            done.result()
+
+
 def host_part(tally, options):
+    sources = [os.path.basename(path)[:-2] for path in sorted(glob.glob("tests/host/test_*.c"))]
+    at_once([(host_test, tally, options, name, variant) for name in sources if options.filter in name
+             for variant in ("plain", "address", "thread")])
+
+
+def host_test(tally, options, name, variant):
     sanitizers = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1",
                   "TSAN_OPTIONS": "halt_on_error=1 second_deadlock_stack=1"}
-    sources = [os.path.basename(path)[:-2] for path in sorted(glob.glob("tests/host/test_*.c"))]
-    for name in sources:
-        if options.filter not in name:
-            continue
-        for variant in ("plain", "address", "thread"):
-            program = f"build/host/{variant}/{name}"
-            status, lines, seconds = run_program([program], HOST_LIMIT_S, CMOCKA_MESSAGE_OUTPUT="TAP",
-                                                 TENON_SEED=options.seed, **sanitizers)
-            tally.add_report(f"host: {name} ({variant})", seconds, tap.read(lines, groups=True), status, details=lines,
-                             repeat=f"TENON_SEED={options.seed} {program}")
+    program = f"build/host/{variant}/{name}"
+    status, lines, seconds = run_program([program], HOST_LIMIT_S, CMOCKA_MESSAGE_OUTPUT="TAP", TENON_SEED=options.seed, **sanitizers)
+    tally.add_report(f"host: {name} ({variant})", seconds, tap.read(lines, groups=True), status, details=lines,
+                     repeat=f"TENON_SEED={options.seed} {program}")
 
 
 def fuzz_command(program, name, options, corpus):
@@ -126,18 +141,19 @@ def fuzz_command(program, name, options, corpus):
 
 
 def fuzz_part(tally, options):
-    for source in sorted(glob.glob("tests/host/fuzz_*.c")):
-        name = os.path.basename(source)[:-2]
-        if options.filter not in name:
-            continue
-        command = fuzz_command(f"build/host/fuzz/{name}", name, options, f"build/fuzz/{name}")
-        status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
-        runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "0")
-        failures = [] if status == 0 and int(runs) > 0 else [f"libFuzzer ended with status {status} after {runs} runs"]
-        tally.add(f"fuzz: {name}, {runs} inputs", seconds, 0 if failures else 1, failures, details=lines[-40:],
-                  repeat=" ".join(command))
-        if os.path.exists(source[:-2] + ".sed"):
-            find_fault(tally, options, name)
+    names = [os.path.basename(source)[:-2] for source in sorted(glob.glob("tests/host/fuzz_*.c"))]
+    names = [name for name in names if options.filter in name]
+    at_once([(find_nothing, tally, options, name) for name in names] +
+            [(find_fault, tally, options, name) for name in names if os.path.exists(f"tests/host/{name}.sed")])
+
+
+def find_nothing(tally, options, name):
+    command = fuzz_command(f"build/host/fuzz/{name}", name, options, f"build/fuzz/{name}")
+    status, lines, seconds = run_program(command, options.fuzz_seconds + FUZZ_SLACK_S)
+    runs = next((line.split()[-1] for line in lines if line.startswith("stat::number_of_executed_units")), "0")
+    failures = [] if status == 0 and int(runs) > 0 else [f"libFuzzer ended with status {status} after {runs} runs"]
+    tally.add(f"fuzz: {name}, {runs} inputs", seconds, 0 if failures else 1, failures, details=lines[-40:],
+              repeat=" ".join(command))
 
 
 def find_fault(tally, options, name):
@@ -222,6 +238,14 @@ def flushes_part(tally, options):
                   details=lines[-20:], repeat=f"make flush-test TEST={name}")
 
 
+def kills_part(tally, options):
+    def report(run, title, failures, lines, seconds):
+        tally.add(f"kills: {title}", seconds, 0 if failures else 1, failures, details=lines[-20:],
+                  repeat=f"make kill-test TEST=kills.{run.name}" + (f" EVERY={options.every}" if options.every else ""))
+
+    kill_tests.check_all(options.filter, options.release, options.every, report)
+
+
 def scale_part(tally, options):
     for name, failures, seconds in test_scale.run(options.release, options.filter):
         tally.add(f"scale: {name}", seconds, 0 if failures else 1, failures, repeat=f"make scale-test TEST={name}")
@@ -250,19 +274,49 @@ PANICS = [("assert", [r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"la
           ("trap", [r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"])]
 
 
+# Invariants that the debug build breaks once on purpose (boot argument break=NAME), and what the check of each says.
+TABLE = r"table [0-9a-f]+ level %d entry 255 is 0x"
+CAPABILITY = r"capability [0-9a-f]+ [0-9a-f]+ in slot [0-9a-f]+, kind \d: "
+BREAKAGES = {
+    "table-writable": TABLE % 0, "object-readable": TABLE % 0, "untyped-readable": TABLE % 0, "kernel-readable": TABLE % 0,
+    "large-leaf": TABLE % 1, "global-leaf": TABLE % 0, "reserved-bit": TABLE % 0, "write-only-leaf": TABLE % 0,
+    "invalid-entry": TABLE % 0, "link-to-itself": TABLE % 1, "link-to-frame": TABLE % 1,
+    "kernel-half": r"table [0-9a-f]+ is a root with another kernel's half",
+    "mapped-page": r"page 0x[0-9a-f]+ of type 3 becomes 2, but [1-9]\d* entries and 0 capabilities",
+    "lock-kept": r"h->locks_held == 0", "lock-order": r"lock order: rank 2 wanted, held are 0x10",
+    "thread-waits": r"h->current->state == THREAD_READY",
+    "frame-too-large": CAPABILITY + "its memory is of another type", "table-level": CAPABILITY + "its memory is of another type",
+    "type-changed": CAPABILITY + "its memory is (of another type|not above the next one's)",
+    "no-such-type": CAPABILITY + "there is no such type", "frame-rights": CAPABILITY + "its rights are more than there are",
+    "named-page": r"page 0x[0-9a-f]+ of type 2 becomes 3, but 0 entries and [1-9]\d* capabilities",
+    "overlap": CAPABILITY + "its memory is not above the next one's",
+    "neighbour": CAPABILITY + "it does not stand in the derivation list",
+}
+
+
+def panic_test(tally, options, name, harts, bootargs, wanted):
+    """A debug kernel that panics: every pattern of `wanted` is in some line."""
+    system = machine.System(f"panic-{name}", options.debug, harts=harts, init="ktest", limit_s=120,
+                            bootargs=f"init=ktest seed={options.seed} {bootargs}")
+    result = machine.run(system, lambda line: None)
+    failures = [f"no line matches: {pattern}" for pattern in wanted
+                if not any(re.search(pattern, line) for line in result.lines)]
+    if result.status in (0, machine.HANG):
+        failures.append(f"ended with status {result.status}")
+    tally.add(f"panics: {name}", result.seconds, 0 if failures else 1, failures, details=result.lines[-60:],
+              repeat=f"make panic-test TEST=panic-{name}")
+
+
 def panics_part(tally, options):
-    for cause, wanted in PANICS:
-        if options.filter not in f"panic-{cause}":
-            continue
-        system = machine.System(f"panic-{cause}", options.debug, harts=2, init="ktest", limit_s=120,
-                                bootargs=f"init=ktest test=smp seed={options.seed} panic-test={cause}")
-        result = machine.run(system, lambda line: None)
-        failures = [f"no line matches: {pattern}" for pattern in PANIC_LINES + wanted
-                    if not any(re.search(pattern, line) for line in result.lines)]
-        if result.status in (0, machine.HANG):
-            failures.append(f"ended with status {result.status}")
-        tally.add(f"panics: {cause}", result.seconds, 0 if failures else 1, failures, details=result.lines[-60:],
-                  repeat=f"make panic-test TEST=panic-{cause}")
+    jobs = [(panic_test, tally, options, cause, 2, f"test=smp panic-test={cause}", PANIC_LINES + wanted)
+            for cause, wanted in PANICS if options.filter in f"panic-{cause}"]
+    with open("kernel/breakage.c", encoding="utf-8") as f:
+        names = re.findall(r'\{"([a-z-]+)",', f.read())
+    if names != list(BREAKAGES):
+        tally.add("panics: list of invariants", 0, 0, ["kernel/breakage.c and BREAKAGES in run.py do not agree"])
+    jobs += [(panic_test, tally, options, name, 1, f"mmu=sv39 test=untyped break={name}", [r"PANIC on hart 0 .*" + pattern])
+             for name, pattern in BREAKAGES.items() if options.filter in f"panic-{name}"]
+    at_once(jobs)
 
 
 def soak_part(tally, options):
@@ -294,7 +348,7 @@ def coverage_part(tally, options):
         tally.add(f"coverage: {name}", seconds, 0 if failures else 1, failures, repeat="make coverage-test")
 
 
-PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part,
+PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "kills": kills_part,
          "flushes": flushes_part, "panics": panics_part, "profile": profile_part, "scale": scale_part, "soak": soak_part, "broken": broken_part,
          "coverage": coverage_part}
 
@@ -311,6 +365,7 @@ def parse():
     parser.add_argument("--soak-harts", type=int, default=2)
     parser.add_argument("--soak-mmu", default="", help="with calls: one machine of so many harts, in that mode")
     parser.add_argument("--fuzz-seconds", type=int, default=15)
+    parser.add_argument("--every", type=int, default=0, help="kills: at every so many instructions, besides")
     parser.add_argument("--full", action="store_true", help="the larger models too")
     parser.add_argument("--coverage", metavar="DIRECTORY", help="run kernel and system tests once, under the plug-in")
     return parser.parse_args()

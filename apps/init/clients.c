@@ -21,8 +21,7 @@ void clients_prepare(void)
     }
 }
 
-/* Ask; ends the run if the server does not answer as the protocol says. */
-static struct tn_msg ask(const struct server_plan *server, uint64_t label, const uint64_t *word, unsigned words)
+struct tn_msg server_ask(const struct server_plan *server, uint64_t label, const uint64_t *word, unsigned words)
 {
     struct tn_msg m = tn_call_words(ipc, server->gate, label, word, words);
 
@@ -32,9 +31,39 @@ static struct tn_msg ask(const struct server_plan *server, uint64_t label, const
     return m;
 }
 
+void server_kill(const struct server_plan *server, int64_t id)
+{
+    uint64_t word = (uint64_t)id;
+    int64_t error = (int64_t)server_ask(server, MM_KILL, &word, 1).mr[0];
+
+    if (error != 0) {
+        fail("%s: client %ld cannot be killed: error %ld", server->node, id, -error);
+    }
+}
+
+struct tn_msg server_await(const struct server_plan *server, int64_t id)
+{
+    uint64_t word = (uint64_t)id;
+    struct tn_msg m = server_ask(server, MM_AWAIT, &word, 1);
+
+    if (m.mr[0] != 0 || tn_info_words(m.info) != 7) {
+        fail("%s: client %ld cannot be awaited: answer %ld", server->node, id, (int64_t)m.mr[0]);
+    }
+    return m;
+}
+
+void clients_wait_until(uint64_t ticks)
+{
+    while (tn_time() < ticks) {
+        if (tn_ntfn_deadline(timer, ticks) != TN_OK || tn_wait(timer) == 0) {
+            fail("init: the kernel refuses a deadline");
+        }
+    }
+}
+
 void server_counters(const struct server_plan *plan, uint64_t hart, uint64_t counter[MM_COUNTERS])
 {
-    struct tn_msg m = ask(plan, MM_SERVER_STAT, &hart, 1);
+    struct tn_msg m = server_ask(plan, MM_SERVER_STAT, &hart, 1);
 
     if (m.mr[0] != MM_COUNTERS || tn_info_words(m.info) != MM_COUNTERS + 1) {
         fail("%s: no statistics: answer %ld", plan->node, (int64_t)m.mr[0]);
@@ -73,7 +102,7 @@ void clients_spawn(struct system *system)
             struct client_plan *c = &system->client[k];
             uint64_t word[TN_MSG_WORDS_MAX];
             memcpy(word, &c->spawn, sizeof word);
-            c->id = (int64_t)ask(server, MM_SPAWN, word, c->spawn_words).mr[0];
+            c->id = (int64_t)server_ask(server, MM_SPAWN, word, c->spawn_words).mr[0];
             if (c->id <= 0) {
                 say("init: %s/%s: program '%s' is not started: %s (error %ld)\n", server->node, c->node, c->program,
                     spawn_error(c->id), -c->id);
@@ -108,15 +137,9 @@ static void kill_on_time(struct system *system, uint64_t timebase_hz)
     uint64_t start = tn_time();
 
     for (; c != NULL; c = next_to_kill(system, &server)) {
-        if (tn_ntfn_deadline(timer, start + timebase_hz / 1000 * c->kill_after_ms) != TN_OK || tn_wait(timer) == 0) {
-            fail("init: the kernel refuses a deadline");
-        }
+        clients_wait_until(start + timebase_hz / 1000 * c->kill_after_ms);
         c->kill_after_ms = 0;
-        uint64_t id = (uint64_t)c->id;
-        int64_t error = (int64_t)ask(server, MM_KILL, &id, 1).mr[0];
-        if (error != 0) {
-            fail("%s/%s: cannot be killed: error %ld", server->node, c->node, -error);
-        }
+        server_kill(server, c->id);
     }
 }
 
@@ -188,15 +211,11 @@ unsigned clients_await(struct system *system, const struct cpio *initrd, uint64_
     for (uint32_t i = 0; i < system->servers; i++) {
         const struct server_plan *server = &system->server[i];
         for (uint32_t k = server->first_client; k < server->first_client + server->clients; k++) {
-            uint64_t id = (uint64_t)system->client[k].id;
             if (system->client[k].id <= 0) { /* said when it was refused */
                 wrong++;
                 continue;
             }
-            struct tn_msg m = ask(server, MM_AWAIT, &id, 1);
-            if (m.mr[0] != 0 || tn_info_words(m.info) != 7) {
-                fail("%s/%s: cannot be awaited: answer %ld", server->node, system->client[k].node, (int64_t)m.mr[0]);
-            }
+            struct tn_msg m = server_await(server, system->client[k].id);
             wrong += report_end(initrd, &system->client[k], k + 1, &m);
         }
     }

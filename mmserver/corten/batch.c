@@ -18,7 +18,8 @@ static inline struct tn_pt_run *new_run(struct ct_cursor *c, paddr_t table, tn_c
     struct tn_pt_batch *b = w->batch;
     if (ct_unlikely(b->runs == TN_PT_RUNS_MAX || w->words_used + words > w->batch_words))
         ct_batch_write(c);
-    struct tn_pt_run *run = &b->run[b->runs++];
+    struct tn_pt_run *run = &b->run[b->runs];
+    atomic_store_relaxed(&b->runs, b->runs + 1);
     run_set(run, port_desc(table)->cap, object, shape, 0);
     return run;
 }

@@ -32,7 +32,7 @@ enum ct_status ct_leaf_protect_losing(struct ct_worker *w, struct ct_space *s, p
     struct ct_share *share = ct_share_of(s, w);
     unsigned pages = pending_count(shape.v);
     run_set(&w->batch->run[0], port_desc(table)->cap, grant, shape, 0);
-    w->batch->runs = 1;
+    atomic_store_relaxed(&w->batch->runs, 1);
     port_pt_write(w->index, w->batch);
     share_count(share, MM_PT_WRITES, pages);
     share_count(share, MM_PT_BATCHES, 1);

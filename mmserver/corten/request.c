@@ -72,7 +72,8 @@ static enum ct_status map_if_free(struct ct_worker *w, struct ct_space *s, struc
 {
     struct ct_cursor c;
     paddr_t locked = {0};
-    if (leaf_holds(place->low, bytes) && place->high - place->low == bytes && !(flags & CT_POPULATE)) {
+    if (leaf_holds(place->low, bytes) && place->high - place->low == bytes && !(flags & CT_POPULATE) &&
+        ct_likely(!ct_worker_rides(w))) {
         struct leaf leaf = leaf_try_lock(w, s, place->low, bytes, ct_config.protocol);
         if (leaf_enter(w, s, &leaf) && leaf_is_free(&leaf) && leaf_mark(&leaf, word.v)) {
             place->at = place->low;

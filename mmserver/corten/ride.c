@@ -1,4 +1,5 @@
 /* Writes that ride: waiting for them, and their end. See ride.h. The last two of its functions are servers' (worker.h). */
+#include <corten/epoch.h>
 #include <corten/ride.h>
 
 /* Whether the run's entries are as they will be. In the order of their exchanges, which are releases; those of PROTECT
@@ -20,11 +21,24 @@ static bool has_landed(paddr_t table, uint64_t pending)
     return true;
 }
 
+/* Whether the kernel has written the batch of a rider whose epoch was this while it rode, or later: it has emptied the batch, or
+ * the rider has begun another request. */
+static bool ride_is_over(const struct ct_worker *rider, uint64_t epoch)
+{
+    return atomic_load_acquire(&rider->batch->runs) == 0 || atomic_load_acquire(&rider->epoch) >= ((epoch + 1) | 1);
+}
+
+/* Looks at entries that do not show a ride which is over. The kernel's store that empties the batch may be seen a moment
+ * before its exchanges; entries that do not come at all were taken back, since somebody has revoked what they showed. */
+#define LOOKS_AFTER_RIDE 10000
+
 /* The owner of the table waits for the entries, or for the rider to say that they will not be written. */
 void ct_table_land_slow(struct ct_worker *w, struct ct_space *s, paddr_t table)
 {
     struct ct_desc *d = port_desc(table);
-    uint64_t pending;
+    const struct ct_worker *rider = ct_worker_at(atomic_load_relaxed(&d->pending) >> RIDE_WHO_SHIFT);
+    uint64_t pending, epoch = atomic_load_relaxed(&rider->epoch);
+    unsigned looks = 0;
     for (;;) {
         if (table_land_own(w, s, d))
             return;
@@ -32,6 +46,8 @@ void ct_table_land_slow(struct ct_worker *w, struct ct_space *s, paddr_t table)
         if (pending == 0)
             return;
         if (has_landed(table, pending))
+            break;
+        if (ride_is_over(rider, epoch) && ++looks > LOOKS_AFTER_RIDE)
             break;
         port_relax();
     }
@@ -46,7 +62,7 @@ void ct_ride_over(struct ct_worker *w)
     uint64_t generation = w->ride_cleared ? generation_now(w->ride_space) : 0;
     for (; w->ride_cleared; w->ride_cleared--)
         limbo_newest(w, w->ride_cleared)->generation = generation;
-    w->batch->runs = 0;
+    atomic_store_relaxed(&w->batch->runs, 0);
     w->ride.v = 0;
 }
 

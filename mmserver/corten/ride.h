@@ -6,7 +6,8 @@
  *
  * Whoever owns the table next calls table_land() before it looks at entries: it waits until each entry of the run is as
  * it will be, and clears `pending`. The rider holds no lock and takes none before the kernel has written, so the wait
- * is one kernel entry of another worker. A worker that finds its own mark need not wait: it has begun another request.
+ * is one kernel entry of another worker, also where what it wrote is taken back before anybody looks (the server's
+ * memory revoked under its feet). A worker that finds its own mark need not wait: it has begun another request.
  *
  * What may ride: writes of one sort to consecutive entries of one leaf table that was there before the transaction,
  * which need no flush before the request is answered:
@@ -51,7 +52,7 @@ static inline bool pending_is_own(uint64_t pending, const struct ct_worker *w)
 ct_inline void ride_batch(struct ct_worker *w, struct ct_space *s, struct ct_share *share, paddr_t table,
                           struct ct_desc *d, struct shape shape, unsigned runs)
 {
-    w->batch->runs = runs;
+    atomic_store_relaxed(&w->batch->runs, runs);
     atomic_store_relaxed(&d->pending, shape.v | (uint64_t)w->index << RIDE_WHO_SHIFT);
     w->ride = table;
     w->ride_space = s;

@@ -2,33 +2,12 @@
 #include "drive.h"
 #include "../../apps/init/clients.h"
 #include "../../apps/init/finish.h"
-#include "../../apps/init/memory.h"
 #include "../../apps/init/print.h"
 #include <string.h>
-#include <tenon/invoke_stubs.h>
+#include <tenon/bootinfo.h>
+#include <tenon/ipc.h>
 
-static tn_cptr_t timer;
 static struct tn_ipc_buffer *const ipc = (struct tn_ipc_buffer *)TN_INIT_IPC_BUFFER;
-
-void drive_prepare(void)
-{
-    tn_cptr_t ntfn = memory_need(TN_NOTIFICATION, 0, TN_NOTIFICATION_BITS, "init", "a notification");
-
-    timer = memory_slots(1);
-    if (tn_cnode_mint(TN_INIT_CNODE, timer, ntfn, TN_READ | TN_WRITE, 1) != TN_OK) {
-        fail("init: the kernel refuses a badge");
-    }
-}
-
-static struct tn_msg ask(const struct server_plan *server, uint64_t label, const uint64_t *word, unsigned words)
-{
-    struct tn_msg m = tn_call_words(ipc, server->gate, label, word, words);
-
-    if (tn_info_is_error(m.info) || tn_info_words(m.info) == 0) {
-        fail("%s: no answer to request %lu: message info %lx", server->node, label, m.info);
-    }
-    return m;
-}
 
 /* One string more. */
 static void put(struct mm_spawn *spawn, const char *text)
@@ -60,27 +39,13 @@ int64_t drive_spawn(const struct server_plan *server, const struct client_plan *
         put(&spawn, digits);
     }
     memcpy(word, &spawn, sizeof word);
-    return (int64_t)ask(server, MM_SPAWN, word, TN_MSG_WORDS_MAX).mr[0];
-}
-
-void drive_kill(const struct server_plan *server, int64_t id)
-{
-    uint64_t word = (uint64_t)id;
-    int64_t error = (int64_t)ask(server, MM_KILL, &word, 1).mr[0];
-
-    if (error != 0) {
-        fail("%s: client %ld cannot be killed: error %ld", server->node, id, -error);
-    }
+    return (int64_t)server_ask(server, MM_SPAWN, word, TN_MSG_WORDS_MAX).mr[0];
 }
 
 struct end drive_await(const struct server_plan *server, int64_t id)
 {
-    uint64_t word = (uint64_t)id;
-    struct tn_msg m = ask(server, MM_AWAIT, &word, 1);
+    struct tn_msg m = server_await(server, id);
 
-    if (m.mr[0] != 0 || tn_info_words(m.info) != 7) {
-        fail("%s: client %ld cannot be awaited: answer %ld", server->node, id, (int64_t)m.mr[0]);
-    }
     return (struct end){.how = m.mr[1], .status = m.mr[2], .address = m.mr[3], .reason = ipc->msg[6]};
 }
 
@@ -99,15 +64,6 @@ uint64_t drive_argument(const struct client_plan *c, unsigned i)
         value = 10 * value + (uint64_t)(*text - '0');
     }
     return value;
-}
-
-void drive_wait_until(uint64_t ticks)
-{
-    while (tn_time() < ticks) {
-        if (tn_ntfn_deadline(timer, ticks) != TN_OK || tn_wait(timer) == 0) {
-            fail("init: the kernel refuses a deadline");
-        }
-    }
 }
 
 static void same(const struct server_plan *server, const char *what, uint64_t now, uint64_t before, const char *when,

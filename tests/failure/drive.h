@@ -1,5 +1,6 @@
-/* What programs that stand in init's place share: clients started, killed and awaited one by one, and the server's
- * account of memory compared. Whatever goes wrong ends the run with a line that says what (apps/init/finish.h). */
+/* What programs that stand in init's place share: clients started and awaited one by one, and the server's
+ * account of memory compared. Whatever goes wrong ends the run with a line that says what (apps/init/finish.h).
+ * clients_prepare() comes first (apps/init/clients.h). */
 #pragma once
 #include "../../apps/init/overlay.h"
 
@@ -7,20 +8,13 @@ struct end { /* the answer to MM_AWAIT */
     uint64_t how, status, address, reason;
 };
 
-/* Before servers take all memory that is left. */
-void drive_prepare(void);
-
 /* Start the program of `c` with these arguments behind its name, and with this quota (0: none): its id, or -errno. */
 int64_t drive_spawn(const struct server_plan *server, const struct client_plan *c, uint64_t quota_bytes,
                     const uint64_t *argument, unsigned arguments);
-void drive_kill(const struct server_plan *server, int64_t id);
 struct end drive_await(const struct server_plan *server, int64_t id);
 
 /* Argument number i (0: the first behind the name) of the description, as a number. */
 uint64_t drive_argument(const struct client_plan *c, unsigned i);
-
-/* Let the others run until tn_time() is at least `ticks`. */
-void drive_wait_until(uint64_t ticks);
 
 /* What the server has counted must show no client, and as much free memory as `free_pages`; `when` and `number` say
  * after what. */

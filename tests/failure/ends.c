@@ -82,15 +82,15 @@ static void end_group(const struct server_plan *server, uint64_t kind)
     for (unsigned i = 0; i < GROUP; i++) {
         v[i] = start_one(server, kind, i == 0 ? WAY_KILL : (enum way)(random_number() % WAYS));
         if (v[i].way == WAY_KILL && random_number() % 2 == 0) { /* before the others are there */
-            drive_wait_until(tn_time() + v[i].ticks);
-            drive_kill(server, v[i].id);
+            clients_wait_until(tn_time() + v[i].ticks);
+            server_kill(server, v[i].id);
             v[i].ticks = 0;
         }
     }
     for (unsigned i = 0; i < GROUP; i++) {
         if (v[i].way == WAY_KILL && v[i].ticks != 0) {
-            drive_wait_until(start + v[i].ticks);
-            drive_kill(server, v[i].id);
+            clients_wait_until(start + v[i].ticks);
+            server_kill(server, v[i].id);
         }
     }
     for (unsigned i = 0; i < GROUP; i++) {
@@ -138,7 +138,7 @@ _Noreturn void init_main(const struct tn_bootinfo *info)
     uint64_t counter[MM_COUNTERS];
 
     begin(&plan, &initrd, info);
-    drive_prepare();
+    clients_prepare();
     servers_make(&plan, info);
     uint64_t rounds = drive_argument(&plan.client[0], 0);
     random_state = drive_argument(&plan.client[0], 1) | 1;

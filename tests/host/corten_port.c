@@ -25,7 +25,7 @@
 struct port_layout port_layout;
 uint64_t port_writes, port_flushes;
 void (*port_before_write)(void);
-void (*port_on_failure)(void);
+void (*port_on_failure)(void), (*port_before_failure)(void);
 
 static unsigned char *memory;
 static unsigned char *descs;
@@ -39,6 +39,7 @@ static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t frame_pool[FRAMES_COUNT], table_pool[CT_LEVELS_MAX][TABLES_COUNT], table_fresh;
 static uint64_t frame_count, table_count[CT_LEVELS_MAX], frame_total;
 static uint64_t frames_left, tables_left, requests, fail_first, fail_last;
+static unsigned fail_worker = ~0u; /* ~0: any */
 
 void port_fail(const char *what, uint64_t a, uint64_t b)
 {
@@ -87,6 +88,7 @@ static void pools_reset(void)
     table_fresh = 0;
     port_limit(~0ull, ~0ull);
     port_fail_from(~0ull);
+    port_fail_worker(~0u);
 }
 
 unsigned port_around = 1;
@@ -210,6 +212,11 @@ void port_fail_only(uint64_t n)
     fail_first = fail_last = n;
 }
 
+void port_fail_worker(unsigned index)
+{
+    fail_worker = index;
+}
+
 uint64_t port_requests(void)
 {
     return requests;
@@ -230,11 +237,25 @@ void port_free(uint64_t *frames, uint64_t *tables)
     }
 }
 
-/* One request; false: it is to fail. */
-static bool may_allocate(void)
+static bool fails(uint64_t number)
 {
+    return number >= fail_first && number <= fail_last;
+}
+
+/* A request is about to be made. The number is the worker's own where it matters here. */
+static void before_request(unsigned worker)
+{
+    if (port_before_failure && worker == fail_worker && fails(requests))
+        port_before_failure();
+}
+
+/* One request; false: it is to fail. */
+static bool may_allocate(unsigned worker)
+{
+    if (fail_worker != ~0u && worker != fail_worker)
+        return true;
     uint64_t number = requests++;
-    bool may = number < fail_first || number > fail_last;
+    bool may = !fails(number);
     if (!may && port_on_failure)
         port_on_failure();
     return may;
@@ -242,10 +263,10 @@ static bool may_allocate(void)
 
 unsigned port_frames_get(unsigned worker, paddr_t *out, unsigned want, bool *zeroed)
 {
-    (void)worker;
     unsigned n = 0;
+    before_request(worker);
     pthread_mutex_lock(&pool_lock);
-    if (may_allocate()) {
+    if (may_allocate(worker)) {
         for (; n < want && frame_count && frames_left; n++) {
             out[n].v = frame_pool[--frame_count];
             frames_left -= frames_left != ~0ull;
@@ -275,10 +296,10 @@ static void check_table_is_clean(paddr_t table)
 
 unsigned port_tables_get(unsigned worker, unsigned level, paddr_t *out, unsigned want)
 {
-    (void)worker;
     unsigned n = 0;
+    before_request(worker);
     pthread_mutex_lock(&pool_lock);
-    if (may_allocate()) {
+    if (may_allocate(worker)) {
         for (; n < want && tables_left; n++) {
             if (table_count[level]) {
                 out[n].v = table_pool[level][--table_count[level]];
@@ -436,7 +457,7 @@ void port_pt_write(unsigned worker, struct tn_pt_batch *batch)
         for (unsigned k = 0; k < run->count; k++)
             write_entry(run, batches[worker], k);
     }
-    batch->runs = 0;
+    __atomic_store_n(&batch->runs, 0, __ATOMIC_RELEASE); /* others may be looking: ride.c, ride_is_over */
     __atomic_fetch_add(&port_writes, 1, __ATOMIC_RELAXED);
 }
 

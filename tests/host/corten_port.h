@@ -39,6 +39,12 @@ void port_fail_from(uint64_t n);
 /* The same, but only the n-th fails. */
 void port_fail_only(uint64_t n);
 
+/* From now on only this worker's requests count and fail; ~0: those of all, as after port_start(). */
+void port_fail_worker(unsigned index);
+
+/* Called before each request that fails, by the worker that makes it, without the pools' lock. NULL: nothing. */
+extern void (*port_before_failure)(void);
+
 /* Requests since one of the two was called last, and what is called at each that fails (NULL: nothing), with the pools'
  * lock held. */
 uint64_t port_requests(void);

@@ -8,6 +8,7 @@
 #include <corten/table.h>
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #define BASE (8 * GIB1)
 #define PAGES 16
@@ -151,6 +152,52 @@ static void an_earlier_flush_does_not_count(void **state)
     }
 }
 
+/* More is asked of the worker before it has replied: what would have ridden is written first. */
+static void what_rides_is_written_before_more(void **state)
+{
+    (void)state;
+    struct ct_worker *w = port_worker(0);
+    prepare(TN_READ);
+    for (unsigned flags = 0; flags <= CT_NO_REPLACE; flags += CT_NO_REPLACE) {
+        uint64_t writes = port_writes, page = BASE + (flags != 0) * KIB4;
+        vaddr_t out;
+        ct_worker_begin(w);
+        assert_int_equal(ct_protect(w, space, (vaddr_t){page}, KIB4, RW, CT_RIDE), CT_OK);
+        assert_true(ct_worker_rides(w) && port_writes == writes);
+        assert_int_equal(ct_map(w, space, (vaddr_t){BASE + 100 * KIB4}, KIB4, ct_anon(RW), flags, &out), CT_OK);
+        assert_true(!ct_worker_rides(w) && port_writes == writes + 1);
+        assert_int_equal(ct_unmap(w, space, out, KIB4, 0), CT_OK);
+        ct_worker_end(w);
+    }
+    expect(BASE, BASE + 2 * KIB4, CT_MAPPED, RW);
+}
+
+/* What a ride has made is taken back, as a revocation of the server's frames does, before anybody looks: who comes to the table
+ * does not wait for it for ever, whether the rider has begun another request or waits for one. */
+static void taken_back_after_a_ride(void **state)
+{
+    (void)state;
+    struct ct_worker *w = port_worker(0), *other = port_worker(1);
+    prepare(TN_READ);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(protect_riding(w, BASE + round * KIB4, KIB4, RW), CT_OK);
+        assert_true(ct_worker_rides(w));
+        uint64_t *entry = (uint64_t *)(uintptr_t)port_view(w->ride) + va_index(BASE, 0) + round;
+        port_reply(w);
+        uint64_t was = __atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST);
+        if (round == 1)
+            ct_worker_begin(w);
+        alarm(100);
+        assert_int_equal(protect_riding(other, BASE + 9 * KIB4, KIB4, RW), CT_OK);
+        alarm(0);
+        port_reply(other);
+        __atomic_store_n(entry, was, __ATOMIC_SEQ_CST);
+        if (round == 1)
+            ct_worker_end(w);
+    }
+    expect(BASE, BASE + 2 * KIB4, CT_MAPPED, RW);
+}
+
 struct late {
     enum ct_status st;
     int started, done;
@@ -207,6 +254,8 @@ int main(void)
         cmocka_unit_test(growing_rights_ride),
         cmocka_unit_test(what_is_refused_has_not_happened),
         cmocka_unit_test(an_earlier_flush_does_not_count),
+        cmocka_unit_test(what_rides_is_written_before_more),
+        cmocka_unit_test(taken_back_after_a_ride),
         cmocka_unit_test(nobody_passes_a_riding_write),
     };
     return case_run_all(tests, sizeof tests / sizeof *tests);

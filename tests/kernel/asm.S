@@ -3,33 +3,19 @@
  *
  * TN_SYS_CALL = 1, TN_SYS_YIELD = 10: checked against tenon/syscall.h in space.c.
  */
+#include <tenon/entry.h>
+
     .equ SYS_CALL, 1
     .equ SYS_YIELD, 10
     .equ PROBE_INFO, (0x700 << 12) | 1
 
     .section .text.start, "ax"
-    .globl _start
-/* a0 = boot information. The kernel has set sp; gp is ours, and kt_main sets tp. */
-_start:
-    .option push
-    .option norelax
-    la      gp, __global_pointer$
-    .option pop
-    mv      s0, zero
-    call    kt_main
-1:  j       1b
+/* a0 = boot information. The kernel has set sp; kt_main sets tp. */
+    tn_entry _start, kt_main
 
     .text
 /* A thread starts here: sp, tp and a0 = struct kt_thread * are set, nothing else. */
-    .globl kt_thread_entry
-kt_thread_entry:
-    .option push
-    .option norelax
-    la      gp, __global_pointer$
-    .option pop
-    mv      s0, zero
-    call    kt_thread_main
-1:  j       1b
+    tn_entry kt_thread_entry, kt_thread_main
 
 /* ---- Registers ---- */
 

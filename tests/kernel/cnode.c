@@ -288,7 +288,50 @@ static void test_own_cspace(void)
     EXPECT_ERROR((int)t->result[2], TN_FAILED_LOOKUP);
 }
 
+static void deletes_once(struct kt_thread *t)
+{
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, t->arg[0]));
+}
+
+static void fill(tn_cptr_t node, unsigned slots, tn_cptr_t source)
+{
+    for (unsigned i = 0; i < slots; i++)
+        REQUIRE_OK(INV(node, TN_CNODE_COPY, i, source, TN_RIGHTS_ALL));
+}
+
+/* A deletion that takes long is interrupted, and the slot, empty by then, gets another capability: that one stays. */
+static void test_delete_interrupted(void)
+{
+    enum { ROUNDS = 30, RADIX = 12 };
+    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0);
+    uint32_t slot = kt_slot();
+    uint64_t state = kt_test_seed, span = 1;
+    unsigned in_the_middle = 0;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        kt_case(round);
+        REQUIRE_OK(kt_retype(KT_UNTYPED, TN_CNODE, RADIX, KT_ROOT, slot, 1));
+        fill(slot, 1u << RADIX, ep);
+        if (round == 0) {
+            uint64_t began = kt_time();
+            EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, slot));
+            span = kt_time() - began;
+            continue;
+        }
+        struct kt_thread *t = kt_spawn(kt_main_hart, deletes_once, slot, 0);
+        kt_sleep_ticks(1 + kt_random(&state) % span);
+        int error = INV(KT_ROOT, TN_CNODE_COPY, slot, ep, TN_RIGHTS_ALL);
+        bool done = kt_is_done(t);
+        in_the_middle += error == TN_OK && !done;
+        kt_join(t);
+        EXPECT(kt_slot_is_empty(slot) == (error != TN_OK));
+        EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, slot));
+    }
+    kt_printf("# %u of %u rounds found the slot empty before the deletion was over\n", in_the_middle, ROUNDS);
+}
+
 const struct kt_test cnode_tests[] = {
+    {"cnode.delete_interrupted", test_delete_interrupted, 0},
     {"cnode.copy", test_copy, 0},
     {"cnode.index_range", test_index_range, 0},
     {"cnode.rights", test_rights, 0},

@@ -213,7 +213,64 @@ static void test_buffer_deleted(void)
     echo_stop(server);
 }
 
+#define HASTY_ROUNDS 4000
+#define HASTY_WORD 0xbadbadull
+
+/* Answers whoever stands in a Reply object that it shares with the receiver, all the time. */
+static void hasty(struct kt_thread *t)
+{
+    while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED)) {
+        struct kt_msg m = {.info = tn_info(7, 0, TN_MSG_WORDS_MAX)};
+        for (unsigned i = 0; i < TN_MSG_WORDS_MAX; i++)
+            *(i < TN_MSG_REG_WORDS ? &m.mr[i] : &kt_buffer()->msg[i]) = HASTY_WORD;
+        EXPECT_OK(kt_reply(&m, t->arg[0]));
+    }
+}
+
+static void asks_at_length(struct kt_thread *t)
+{
+    for (uint64_t round = 0; round < HASTY_ROUNDS; round++) {
+        struct kt_msg m = {.info = tn_info(1, 0, t->arg[1])};
+        for (unsigned i = 0; i < t->arg[1]; i++)
+            *(i < TN_MSG_REG_WORDS ? &m.mr[i] : &kt_buffer()->msg[i]) = round;
+        if (!EXPECT_OK(kt_call(t->arg[0], &m)))
+            return;
+    }
+}
+
+/* The caller is answered by another hart as soon as it stands in the Reply object, while its message is on its way: what the
+ * receiver gets is the message, and nothing of the answer. */
+static void hasty_answers(unsigned client_hart, unsigned hasty_hart, unsigned words)
+{
+    tn_cptr_t ep = kt_object(TN_ENDPOINT, 0), reply = kt_object(TN_REPLY, 0);
+    struct kt_thread *answerer = kt_spawn(hasty_hart, hasty, reply, 0);
+    struct kt_thread *client = kt_spawn(client_hart, asks_at_length, ep, words);
+    struct kt_msg m = {.info = 0};
+
+    for (uint64_t round = 0; round < HASTY_ROUNDS; round++) {
+        REQUIRE_OK(round == 0 ? kt_recv(ep, &m, reply) : kt_reply_recv(ep, &m, reply));
+        REQUIRE_EQ(m.info, tn_info(1, 0, words));
+        for (unsigned i = 0; i < words; i++)
+            REQUIRE_EQ(i < TN_MSG_REG_WORDS ? m.mr[i] : kt_buffer()->msg[i], round);
+        m.info = 0;
+    }
+    EXPECT_OK(kt_reply(&m, reply));
+    kt_join(client);
+    answerer->stop = 1;
+    kt_join(answerer);
+}
+
+static void test_hasty_answer(void)
+{
+    for (unsigned words = 2; words <= TN_MSG_WORDS_MAX; words += TN_MSG_WORDS_MAX - 2)
+        for (unsigned hart = 0; hart + 1 < kt_harts && hart < 2; hart++) {
+            kt_case(words << 8 | hart);
+            hasty_answers((kt_main_hart + hart) % kt_harts, (kt_main_hart + kt_harts - 1) % kt_harts, words);
+        }
+}
+
 const struct kt_test message_tests[] = {
+    {"message.hasty_answer", test_hasty_answer, 2},
     {"message.lengths_same_hart", test_lengths_same_hart, 0},
     {"message.lengths_cross_hart", test_lengths_cross_hart, 2},
     {"message.send_lengths", test_send_lengths, 0},

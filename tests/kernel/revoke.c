@@ -1,5 +1,6 @@
 /* Revoke and the derivation tree: chains, trees across CNodes, whole systems in one Untyped, capabilities that hold
  * themselves. That all memory comes back is checked by the frame after each test. */
+#include <string.h>
 #include "kt.h"
 
 static void test_leaf(void)
@@ -353,7 +354,53 @@ static void test_delete_own_cspace(void)
     EXPECT_ERROR((int)t->result[1], TN_FAILED_LOOKUP);
 }
 
+static void revokes_once(struct kt_thread *t)
+{
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, t->arg[0]));
+}
+
+/* Whether a suspended thread of this program stands on an `ecall`. */
+static bool stands_on_call(tn_cptr_t tcb)
+{
+    struct kt_msg m = INVM(tcb, TN_TCB_READ_REGS, 0, 1);
+    uint32_t instruction;
+
+    EXPECT_OK(kt_error(&m));
+    memcpy(&instruction, (const void *)m.mr[0], sizeof instruction);
+    return instruction == 0x73;
+}
+
+/* A revocation that was interrupted in its search through the tables, and whose thread was then suspended, has not begun: resumed, it
+ * finds also what was mapped meanwhile into a table that it had passed. */
+static void test_suspended(void)
+{
+    enum { ROUNDS = 40 };
+    tn_cptr_t frame = kt_object(TN_FRAME, 12), table = kt_object(TN_PAGETABLE, 0);
+    const volatile uint64_t *entries = kt_view(table);
+    uint64_t state = kt_test_seed, began = kt_time(), span;
+    unsigned in_the_middle = 0;
+
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, frame));
+    span = kt_time() - began;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        kt_case(round);
+        struct kt_thread *t = kt_spawn(kt_main_hart, revokes_once, frame, 0);
+        kt_sleep_ticks(1 + kt_random(&state) % (2 * span));
+        EXPECT_OK(INV0(t->tcb, TN_TCB_SUSPEND));
+        bool in_call = stands_on_call(t->tcb);
+        EXPECT_OK(kt_pt(table, TN_PT_MAP, 7, 1, frame, 0, TN_READ | TN_WRITE));
+        EXPECT_OK(INV0(t->tcb, TN_TCB_RESUME));
+        kt_join(t);
+        if (in_call)
+            EXPECT_EQ(entries[7], 0);
+        in_the_middle += in_call;
+        EXPECT_OK(kt_pt(table, TN_PT_CLEAR, 7, 1, 0, 0, 0));
+    }
+    kt_printf("# %u of %u rounds suspended it in the call\n", in_the_middle, ROUNDS);
+}
+
 const struct kt_test revoke_tests[] = {
+    {"revoke.suspended", test_suspended, 0},
     {"revoke.leaf", test_leaf, 0},
     {"revoke.empty_slot", test_empty_slot, 0},
     {"revoke.chain", test_chain, 0},

@@ -341,6 +341,29 @@ static void test_device(void)
     EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, device));
 }
 
+/* An Untyped of less than a page of device registers starts again at its beginning, as any does, and its registers are not written:
+ * where there is none behind an address, or it is narrower than a word, a store is an access fault, in the kernel too. */
+static void test_device_parts(void)
+{
+    uint64_t paddr = 0;
+    int i = kt_device("qemu,fw-cfg-mmio", &paddr, NULL) ? (int)kt_boot->untyped_count : -1;
+
+    while (i >= 0 && !(i < (int)kt_boot->untyped_count && kt_boot->untyped[i].paddr == paddr))
+        i--;
+    if (i < 0)
+        kt_skip("no device Untyped begins with the firmware's configuration device");
+    tn_cptr_t device = (tn_cptr_t)(TN_INIT_FIRST_UNTYPED + i);
+    uint32_t part = kt_slot(), piece = kt_slots(2);
+    EXPECT_OK(kt_retype(device, TN_UNTYPED, 11, KT_ROOT, part, 1));
+    for (unsigned round = 0; round < 3; round++) {
+        kt_case(round);
+        EXPECT_OK(kt_retype(part, TN_UNTYPED, 10, KT_ROOT, piece, 2 - round % 2));
+        EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, part));
+        EXPECT(kt_slot_is_empty(piece));
+    }
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, device));
+}
+
 /* Frames of 2 MiB and, where memory allows, 1 GiB: first and last page can be used. */
 static void check_large(tn_cptr_t untyped, unsigned bits)
 {
@@ -413,6 +436,7 @@ const struct kt_test untyped_tests[] = {
     {"untyped.copy_with_children", test_copy_with_children, 0},
     {"untyped.delete_parent", test_delete_parent, 0},
     {"untyped.device", test_device, 0},
+    {"untyped.device_parts", test_device_parts, 0},
     {"untyped.large_2m", test_large_2m, 0},
     {"untyped.large_1g", test_large_1g, 0},
     {"untyped.random", test_random, 0},

@@ -201,6 +201,26 @@ static void test_set_root(void)
     EXPECT_ERROR(INV(vspace, TN_VSPACE_SET_ROOT, root), TN_ILLEGAL_OPERATION);
 }
 
+/* A table is the root of one space; of another when that is gone, or the table was revoked. */
+static void test_one_root(void)
+{
+    tn_cptr_t root = kt_object(TN_PAGETABLE, kt_boot->levels - 1), copy = kt_copy(root, TN_READ | TN_WRITE);
+    tn_cptr_t first = kt_object(TN_VSPACE, 0), second = kt_object(TN_VSPACE, 0), third = kt_object(TN_VSPACE, 0);
+
+    EXPECT_OK(INV(first, TN_VSPACE_SET_ROOT, copy));
+    EXPECT_ERROR(INV(second, TN_VSPACE_SET_ROOT, root), TN_ILLEGAL_OPERATION);
+    EXPECT_ERROR(INV(second, TN_VSPACE_SET_ROOT, copy), TN_ILLEGAL_OPERATION);
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, copy)); /* the space has its own */
+    EXPECT_ERROR(INV(second, TN_VSPACE_SET_ROOT, root), TN_ILLEGAL_OPERATION);
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, first));
+    EXPECT_OK(INV(second, TN_VSPACE_SET_ROOT, root));
+    EXPECT_ERROR(INV(third, TN_VSPACE_SET_ROOT, root), TN_ILLEGAL_OPERATION);
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, root));
+    EXPECT_OK(INV(third, TN_VSPACE_SET_ROOT, root));
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, second)); /* it has none any more: the table stays the third's */
+    EXPECT_ERROR(INV(kt_object(TN_VSPACE, 0), TN_VSPACE_SET_ROOT, root), TN_ILLEGAL_OPERATION);
+}
+
 /* Many spaces with one address and different frames behind it: each thread sees its own, on every hart. */
 static void test_own_memory(void)
 {
@@ -326,6 +346,7 @@ const struct kt_test vspace_tests[] = {
     {"vspace.kernel_half", test_kernel_half, 0},
     {"vspace.root_kernel_indices", test_root_kernel_indices, 0},
     {"vspace.set_root", test_set_root, 0},
+    {"vspace.one_root", test_one_root, 0},
     {"vspace.own_memory", test_own_memory, 0},
     {"vspace.shared_space", test_shared_space, 0},
     {"vspace.many_spaces", test_many_spaces, 0},

@@ -34,6 +34,7 @@
 #define ANSWER_CAS 11    /* fast: the caller that was looked at is taken out by compare-and-swap */
 #define ANSWER_LOCKED 12 /* fast: it is taken out after the endpoint is locked and was looked at */
 #define HOME_HERE 13     /* fast: only a thread at home on this hart gets the hart at once */
+#define TAKE_FIRST 14    /* slow: the message of who calls is read before it stands in the reply object */
 
 #ifndef BREAK
 #define BREAK NOTHING
@@ -244,8 +245,16 @@ inline call()                                                        /* `found`:
                   to = first;
                   touch(to);
                   if
+                  :: BREAK != TAKE_FIRST -> assert(state[SENDER] == READY) /* [send_takes] */
+                  :: else -> skip
+                  fi;
+                  if
                   :: capability[REPLY] -> attach(SENDER)
                   :: else -> attached = false
+                  fi;
+                  if
+                  :: attached && BREAK == TAKE_FIRST -> assert(state[SENDER] == BLOCKED_REPLY)
+                  :: else -> skip
                   fi;
                   if
                   :: !attached -> drop_lock(); state[SENDER] = READY

@@ -135,6 +135,8 @@ void spec_remove(struct spec *s, uint32_t slot)
     if (--o->caps != 0)
         return;
     spec_gone(s, o);
+    if (o->type == TN_VSPACE && s->slot[o->slots].object)
+        s->object[s->slot[o->slots].object].is_root = false;
     for (uint32_t i = 0; i < o->slot_count; i++) {
         spec_remove(s, o->slots + i);
         s->slot_taken[o->slots + i] = false;
@@ -302,9 +304,11 @@ static void revoke(struct spec *s, uint32_t slot)
 {
     while (s->slot[slot].object && has_children(s, slot))
         spec_remove(s, s->slot[slot].next);
-    const struct spec_object *o = spec_object_of(s, slot);
-    if (o && s->slot[slot].kind == SPEC_ORIGINAL && (o->type == TN_FRAME || o->type == TN_PAGETABLE))
-        spec_pt_clear_range(s, o->base, 1ull << o->bits);
+    struct spec_object *o = spec_object_of(s, slot);
+    if (!o || s->slot[slot].kind != SPEC_ORIGINAL || (o->type != TN_FRAME && o->type != TN_PAGETABLE))
+        return;
+    spec_pt_clear_range(s, o->base, 1ull << o->bits);
+    o->is_root = false;
 }
 
 enum tn_error spec_cnode(struct spec *s, uint32_t slot, uint64_t label, const uint64_t *w, struct spec_answer *a)

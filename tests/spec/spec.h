@@ -50,6 +50,7 @@ struct spec_object {
     uint8_t type, bits; /* bits: log2 of the bytes */
     uint8_t level;      /* PageTable */
     bool had_root;      /* VSpace */
+    bool is_root;       /* PageTable: of a VSpace */
     uint16_t slots,
         slot_count;    /* slots inside: CNode, VSpace (its root), TCB (enum spec_tcb_slot), Gate (a hart each) */
     uint16_t caps;     /* capabilities to it */

@@ -13,14 +13,14 @@ static enum tn_error vspace(struct spec *s, struct spec_object *v, uint64_t labe
         uint32_t from = spec_lookup(s, w[0]);
         if (!from || !s->slot[from].object)
             return TN_FAILED_LOOKUP;
-        const struct spec_object *table = spec_object_of(s, from);
+        struct spec_object *table = spec_object_of(s, from);
         if (table->type != TN_PAGETABLE || !(s->slot[from].rights & TN_WRITE))
             return spec_wrong_cap(a, 1);
         if (table->level != s->levels - 1)
             return spec_wrong_argument(a, 1);
-        if (v->had_root)
+        if (v->had_root || table->is_root)
             return TN_ILLEGAL_OPERATION;
-        v->had_root = true;
+        v->had_root = table->is_root = true;
         struct spec_slot cap = s->slot[from];
         cap.kind = SPEC_COPY;
         spec_insert_after(s, from, v->slots, cap);

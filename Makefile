@@ -212,10 +212,9 @@ HOST_TESTS   := $(basename $(notdir $(wildcard tests/host/test_*.c)))
 FUZZERS      := $(basename $(notdir $(wildcard tests/host/fuzz_*.c)))
 HOST_FLAGS   := -std=gnu17 -g -O1 $(WARNINGS) -Itests/host -Ilibboot -Immserver -Immserver/include -Ikernel/include -idirafter libipc/include -idirafter build/host \
                 -DTENON_DEBUG=1 -pthread
-HOST_plain   := $(HOST_CC)
+HOST_plain   := $(HOST_CC) --coverage
 HOST_address := $(CLANG) -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_thread  := $(CLANG) -fsanitize=thread
-HOST_coverage := $(HOST_CC) --coverage
 HOST_fuzz    := $(CLANG) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 uses = tests/host/$(1).c $(sort $(wildcard $(shell sed -n '1s|^// uses:||p' tests/host/$(1).c)))
@@ -234,7 +233,6 @@ HOST_PROGRAMS += $(addprefix build/host/$(1)/,$(2))
 endef
 $(foreach variant,plain address thread,$(eval $(call host_variant,$(variant),$(HOST_TESTS))))
 $(eval $(call host_variant,fuzz,$(FUZZERS)))
-$(eval $(call host_variant,coverage,$(HOST_TESTS)))
 
 # fuzz_batch tests sources of the kernel: copies whose few RISC-V instructions are put in C.
 KERNEL_ON_HOST := $(patsubst %,build/host/%,$(wildcard kernel/*.h) kernel/ptwrite.c)
@@ -273,7 +271,7 @@ build/host/data.made: tests/host/data.sh build/host/sample.elf $(DATA_PROGRAMS) 
 	$(Q)tests/host/data.sh build/host/sample.elf build/host/data build/host/seeds $(DATA_PROGRAMS)
 	@touch $@
 
-host-programs: $(filter-out build/host/coverage/%,$(HOST_PROGRAMS)) build/host/data.made
+host-programs: $(HOST_PROGRAMS) build/host/data.made
 both-builds: build/input.txt
 	@$(MAKE) --no-print-directory DEBUG=0 all
 	@$(MAKE) --no-print-directory DEBUG=1 all
@@ -282,7 +280,7 @@ both-builds: build/input.txt
 RUN_TESTS = $(PYTHON) tests/run.py --release build --debug build-debug --filter '$(TEST)' --seed '$(SEED)'
 
 test: host-programs both-builds build/plugins/profile.so build/plugins/timing.so build/plugins/coverage.so
-	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale coverage
+	@$(RUN_TESTS) model host fuzz kernel system flushes panics profile scale coverage report
 host-test: host-programs
 	@$(RUN_TESTS) host
 kernel-test: both-builds
@@ -309,17 +307,11 @@ model:
 model-ties:
 	@$(PYTHON) tests/model/check_ties.py $(if $(filter 1,$(RECORD)),--record)
 
-# Lines of kernel and server that the tests run (docs/verification.md): kernel and system tests once, under a plug-in, and the
-# host tests once, built by gcc with counters. Reports in build/coverage.
-COVERAGE_PROGRAMS := $(filter build/host/coverage/%,$(HOST_PROGRAMS))
+# Lines of kernel and server that the tests run (docs/verification.md): that part of `make test` which counts. Reports in
+# build/coverage.
 .PHONY: coverage coverage-test
-coverage: both-builds build/plugins/coverage.so $(COVERAGE_PROGRAMS) build/host/data.made
-	@rm -rf build/coverage
-	@find build/host/coverage -name '*.gcda' -delete
-	@for program in $(COVERAGE_PROGRAMS); do \
-	    TENON_SEED=$(SEED) $$program >$$program.txt 2>&1 || { cat $$program.txt; exit 1; }; done
-	@$(RUN_TESTS) --coverage build/coverage kernel system
-	@$(PYTHON) tests/coverage.py build/coverage
+coverage: both-builds build/plugins/coverage.so $(filter build/host/plain/%,$(HOST_PROGRAMS)) build/host/data.made
+	@$(RUN_TESTS) --variants plain host kernel system flushes panics report
 
 #--- Benchmarks --------------------------------------------------------------------------------------------------------
 # Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.

@@ -54,16 +54,6 @@ class Test:
         result = [Run(self, build, *values) for build in builds for values in combinations]
         return result + ([] if self.keys["build"] else [Run(self, "debug", *combinations[0])])
 
-    def coverage_runs(self):
-        """Each lock protocol and each flush policy once, in the release build where the test allows: a subset of runs()."""
-        result, seen = [], set()
-        for run in self.runs():
-            new = set(run.settings) - seen
-            if new or not result:
-                result.append(run)
-                seen |= new
-        return result
-
 
 class Run:
     def __init__(self, test, build, harts, mmu, mm, flush, mem, value):

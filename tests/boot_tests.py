@@ -16,9 +16,10 @@ class Boot:
     """`init` runs (default: one short kernel test, which must pass), and a line must have the text `expected`."""
 
     def __init__(self, name, expected, starts=False, bootargs="", overlay="", files=None, initrd=None, harts=2,
-                 init="ktest", fast=False):
+                 init="ktest", fast=False, debug=False):
         self.name, self.expected, self.starts, self.bootargs, self.overlay = name, expected, starts, bootargs, overlay
         self.files, self.initrd, self.harts, self.init, self.fast = files or {}, initrd, harts, init, fast
+        self.debug = debug
 
     def system(self, build):
         files = {name: content(build) if callable(content) else content for name, content in self.files.items()}
@@ -39,9 +40,9 @@ class Boot:
             out.write(f"/dts-v1/;\n/plugin/;\n{self.overlay}\n")
         return path
 
-    def check(self, build):
+    def check(self, release, debug):
         """(what is wrong, the console's lines, seconds)"""
-        result = machine.run(self.system(build), lambda line: None)
+        result = machine.run(self.system(debug if self.debug else release), lambda line: None)
         failures = []
         if result.hang:
             failures.append(f"hang: not done after {LIMIT_S} s")
@@ -73,12 +74,13 @@ def reserved_pages(count, first, step):
 OTHER_NAMES = """&{/soc/plic@c000000} { compatible = "riscv,plic0"; };
 &{/soc/test@100000} { compatible = "sifive,test1"; };"""
 # The tree promises an instruction that QEMU 7.2 does not have: it is tried, and not used.
-PROMISED = '&{/cpus/cpu@0} { riscv,isa = "rv64imafdc_zicboz"; riscv,cboz-block-size = <64>; };'
+PROMISED = '&{/cpus/cpu@0} { riscv,isa-extensions = "i", "m", "a", "c", "zicboz"; riscv,cboz-block-size = <64>; };'
+NO_ROOM = "&{/memory@80000000} { reg = <0 0x80000000 0 0x228000>; };"
 # A hart that is not there.
 MISSING = '&{/cpus} { cpu@9 { device_type = "cpu"; reg = <9>; riscv,isa = "rv64imafdc"; mmu-type = "riscv,sv48"; }; };'
 # One hart twice: the firmware does not start it again, and the hart behind it takes its place.
 TWICE = '&{/cpus} { cpu@9 { device_type = "cpu"; reg = <1>; riscv,isa = "rv64imafdc"; mmu-type = "riscv,sv48"; }; };'
-# What looks like the device that ends QEMU lies beyond what the kernel can reach: the firmware ends it.
+# What looks like the device that ends QEMU lies beyond what the kernel can reach: the firmware ends it, with status 0.
 NO_TEST_DEVICE = '&{/} { end@1000000000000 { compatible = "sifive,test0"; reg = <0x10000 0 0 0x1000>; }; };'
 
 TESTS = [
@@ -101,5 +103,8 @@ TESTS = [
     Boot("promised", "ok ", starts=True, overlay=PROMISED, harts=1),
     Boot("missing_hart", "boot: hart 9 did not start and is left out", starts=True, overlay=MISSING, harts=1, fast=True),
     Boot("hart_twice", "boot: hart 1: the firmware does not start it", starts=True, overlay=TWICE, harts=3),
-    Boot("no_test_device", "ok ", starts=True, overlay=NO_TEST_DEVICE),
+    Boot("no_test_device", "boot: initrd has no program not_there: ", starts=True, bootargs="init=not_there",
+         overlay=NO_TEST_DEVICE),
+    Boot("no_room", "boot: not enough memory: no ", overlay=NO_ROOM),
+    Boot("few_asids", "ok ", starts=True, bootargs="init=ktest test=flush. asid-bits=1", debug=True),
 ]

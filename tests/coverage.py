@@ -145,7 +145,9 @@ def of_host(directory):
     if not data:
         raise Problem(f"{directory}: no host test has left anything")
     done = subprocess.run(["gcov", "--json-format", "--stdout", *data], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, check=True)
+                          text=True, check=False)
+    if done.returncode != 0:
+        raise Problem(f"gcov: {done.stderr.strip().splitlines()[-1:]}")
     for text in done.stdout.splitlines():
         for file in json.loads(text)["files"]:
             for line in file["lines"]:
@@ -160,7 +162,7 @@ def of_host(directory):
 class Sources:
     """Text and function of a line; a function begins in the first column."""
 
-    ATTRIBUTE = re.compile(r"__attribute__\(\((?:[^()]|\([^()]*\))*\)\)")
+    ATTRIBUTE = re.compile(r"__attribute__\(\((?:[^()]|\([^()]*\))*\)\)|^_Noreturn ")
     FUNCTION = re.compile(r"([A-Za-z_]\w*):|[a-z].*?\b(\w+)\(.*[^;]$")
 
     def __init__(self):

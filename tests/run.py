@@ -173,7 +173,7 @@ def boot_part(tally, options):
         if options.filter not in f"boot.{test.name}":
             continue
         try:
-            failures, lines, seconds = test.check(options.release)
+            failures, lines, seconds = test.check(options.release, options.debug)
         except machine.Refused as error:
             failures, lines, seconds = [str(error)], [], 0
         tally.add(f"kernel: boot.{test.name}", seconds, 0 if failures else 1, failures, details=lines[-20:],
@@ -235,18 +235,21 @@ def model_part(tally, options):
 # What a panic must say, whatever caused it: hart, registers, a backtrace with names, events of both harts.
 PANIC_LINES = [r"PANIC on hart 1 ", r"\bra +[0-9a-f]{16} +sp +[0-9a-f]{16}", r"#0 [0-9a-f]{16} \w+\+0x", r"#\d [0-9a-f]{16} invariants_check\+0x",
                r"#\d [0-9a-f]{16} (trap_handle|fast_\w+)\+0x", r"^hart 0 at \d+: entry: scause", r"^hart 1 at \d+: entry: scause"]
-PANICS = [("assert", [r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"last trap: scause [0-9a-f]{16}"]),
-          ("trap", [r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"])]
+# Cause -> its own lines. `jump` is to an address without a name; `print` is a panic whose own text cannot be read.
+PANICS = {"assert": [*PANIC_LINES, r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"last trap: scause [0-9a-f]{16}"],
+          "trap": [*PANIC_LINES, r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"],
+          "jump": [*PANIC_LINES, r"trap in the kernel, scause 000000000000000c  stval 0*2000000000", r"#0 0*2000000000$"],
+          "print": [r"PANIC on hart 1 .*PANIC while panicking: scause d "]}
 
 
 def panics_part(tally, options):
-    for cause, wanted in PANICS:
+    for cause, wanted in PANICS.items():
         if options.filter not in f"panic-{cause}":
             continue
         system = machine.System(f"panic-{cause}", options.debug, harts=2, init="ktest", limit_s=120,
                                 bootargs=f"init=ktest test=smp seed={options.seed} panic-test={cause}")
         result = machine.run(system, lambda line: None)
-        failures = [f"no line matches: {pattern}" for pattern in PANIC_LINES + wanted
+        failures = [f"no line matches: {pattern}" for pattern in wanted
                     if not any(re.search(pattern, line) for line in result.lines)]
         if result.status in (0, machine.HANG):
             failures.append(f"ended with status {result.status}")

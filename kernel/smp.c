@@ -15,6 +15,7 @@
 #include "csr.h"
 #include "hart.h"
 #include "mmu.h"
+#include "panic.h"
 #include "platform.h"
 #include "sbi.h"
 #include "vspace.h"

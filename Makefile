@@ -227,7 +227,7 @@ define host_variant
 build/host/$(1)/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
 	@echo "  cc    $$< ($(1))"
-	$$(Q)$(HOST_$(1)) $(HOST_FLAGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(HOST_$(1)) $(HOST_FLAGS) -MMD -MP -c $$< -o $$@
 build/host/$(1)/%:
 	@echo "  link  $$@"
 	$$(Q)$(HOST_$(1)) -pthread $$(filter %.o,$$^) -o $$@ -lcmocka -lfdt

@@ -247,11 +247,17 @@ static void test_full(void)
 }
 
 const struct kt_test deadline_tests[] = {
-    {"deadline.not_early", test_not_early, 0}, {"deadline.past", test_past, 0},
-    {"deadline.cancel", test_cancel, 0},       {"deadline.replace", test_replace, 0},
-    {"deadline.badge", test_badge, 0},         {"deadline.many", test_many, 0},
-    {"deadline.order", test_order, 0},         {"deadline.deleted", test_deleted, 0},
-    {"deadline.all_harts", test_all_harts, 0}, {"deadline.rearm_race", test_rearm_race, 0},
-    {"deadline.errors", test_errors, 0},       {"deadline.full", test_full, 0},
+    {"deadline.not_early", test_not_early, 0},
+    {"deadline.past", test_past, 0},
+    {"deadline.cancel", test_cancel, 0},
+    {"deadline.replace", test_replace, 0},
+    {"deadline.badge", test_badge, 0},
+    {"deadline.many", test_many, 0},
+    {"deadline.order", test_order, 0},
+    {"deadline.deleted", test_deleted, 0},
+    {"deadline.all_harts", test_all_harts, 0},
+    {"deadline.rearm_race", test_rearm_race, 0},
+    {"deadline.errors", test_errors, 0},
+    {"deadline.full", test_full, 0},
     {NULL, NULL, 0},
 };

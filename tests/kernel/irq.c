@@ -196,8 +196,11 @@ static void test_errors(void)
 }
 
 const struct kt_test irq_tests[] = {
-    {"irq.delivery", test_delivery, 0}, {"irq.waiter", test_waiter, 0},
-    {"irq.clear", test_clear, 0},       {"irq.notification_deleted", test_notification_deleted, 0},
-    {"irq.revoked", test_revoked, 0},   {"irq.errors", test_errors, 0},
+    {"irq.delivery", test_delivery, 0},
+    {"irq.waiter", test_waiter, 0},
+    {"irq.clear", test_clear, 0},
+    {"irq.notification_deleted", test_notification_deleted, 0},
+    {"irq.revoked", test_revoked, 0},
+    {"irq.errors", test_errors, 0},
     {NULL, NULL, 0},
 };

@@ -8,25 +8,30 @@
 
 #define ENTRIES_BEFORE 200 /* of the hart that fails: then the others have had something to do as well */
 
-static enum { NOTHING, ASSERT, TRAP } what;
+static const char *const names[] = {"", "assert", "trap", "jump", "print"};
+static enum { NOTHING, ASSERT, TRAP, JUMP, PRINT, KINDS } what;
 static uint32_t entries;
 
 void panictest_init(void)
 {
     size_t length = 0;
     const char *name = platform_bootarg("panic-test", &length);
-    if (name && length == 6 && memcmp(name, "assert", 6) == 0)
-        what = ASSERT;
-    else if (name && length == 4 && memcmp(name, "trap", 4) == 0)
-        what = TRAP;
+    for (unsigned i = ASSERT; name && i < KINDS; i++)
+        if (length == strlen(names[i]) && memcmp(name, names[i], length) == 0)
+            what = i;
 }
 
 void panictest_check(struct hart *h)
 {
     if (likely(what == NOTHING) || h->index != hart_count - 1 || ++entries < ENTRIES_BEFORE)
         return;
+    uint64_t nowhere = DIRECT_MAP_BYTES / 2; /* a user address without a page */
     if (what == ASSERT)
         kassert(entries < ENTRIES_BEFORE);
-    *(volatile uint64_t *)(DIRECT_MAP_BYTES / 2) = 1; /* a user address without a page */
+    if (what == TRAP)
+        *(volatile uint64_t *)nowhere = 1;
+    if (what == JUMP)
+        ((void (*)(void))nowhere)();
+    panic("%s", (const char *)nowhere);
 }
 #endif

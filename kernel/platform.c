@@ -211,6 +211,7 @@ bool platform_init(const void *dtb)
     }
     platform.dtb = dtb;
     platform.dtb_bytes = t.total_bytes;
+    platform_read_test_device(&t); /* first: whatever is refused below ends the machine with it */
     read_chosen(&t);
     read_memory(&t);
     read_harts(&t);

@@ -130,7 +130,7 @@ static void read_plic(const struct dt *t)
     read_plic_contexts(t, node);
 }
 
-static void read_test_device(const struct dt *t)
+void platform_read_test_device(const struct dt *t)
 {
     uint64_t base;
     int node = dt_find_compatible(t, DT_NONE, "sifive,test0");
@@ -142,7 +142,6 @@ static void read_test_device(const struct dt *t)
 
 void platform_read_devices(const struct dt *t)
 {
-    read_test_device(t);
     read_plic(t);
     read_buses(t);
 }

@@ -2,4 +2,5 @@
 #pragma once
 #include <boot/fdt.h>
 
+void platform_read_test_device(const struct dt *t);
 void platform_read_devices(const struct dt *t); /* after memory and harts are known */

@@ -15,6 +15,7 @@
 #include "csr.h"
 #include "hart.h"
 #include "mmu.h"
+#include "panic.h"
 #include "platform.h"
 #include "sbi.h"
 #include "vspace.h"
@@ -112,9 +113,8 @@ static void leave_out_the_missing(void)
     for (uint32_t i = 0; i < hart_count; i++) {
         while (hart_count > i + 1 && missing[hart_count - 1])
             hart_count--;
-        if (missing[i] && hart_count == i + 1)
-            hart_count = i;
-        else if (missing[i])
+        kassert(!missing[hart_count - 1]); /* the boot hart at least is there */
+        if (missing[i])
             fill_gap(i);
     }
     platform.hart_count = hart_count;

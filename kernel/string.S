@@ -48,20 +48,12 @@ memset:
         .globl memcpy
 memcpy:
         mv      t0, a0
-        xor     t1, a0, a1              /* words only where both can be aligned */
+        or      t1, a0, a1              /* words only where both are aligned */
         andi    t1, t1, 7
         bnez    t1, 5f
         li      t1, 16
         bltu    a2, t1, 5f
-1:      andi    t1, t0, 7
-        beqz    t1, 2f
-        lb      t2, 0(a1)
-        sb      t2, 0(t0)
-        addi    a1, a1, 1
-        addi    t0, t0, 1
-        addi    a2, a2, -1
-        j       1b
-2:      andi    t1, a2, -32
+        andi    t1, a2, -32
         add     t1, t0, t1
         beq     t0, t1, 4f
 3:      ld      t2, 0(a1)

@@ -236,15 +236,6 @@ static void sys_reply_recv(struct hart *h, struct tcb *t)
     receive_from(h, t, true);
 }
 
-static void sys_pt_write(struct tcb *t)
-{
-    status_t status = ptwrite_batch(t);
-    if (likely(status == TN_OK))
-        tcb_set_info(t, 0);
-    else
-        tcb_set_error(t, status);
-}
-
 /* hop 7, then 8 and 9. */
 static void sys_pt_reply_recv(struct hart *h, struct tcb *t)
 {
@@ -440,9 +431,6 @@ void syscall_dispatch(struct hart *h, struct tcb *t)
         break;
     case TN_SYS_YIELD:
         sched_yield(h);
-        break;
-    case TN_SYS_PT_WRITE:
-        sys_pt_write(t);
         break;
     case TN_SYS_REPLY:
         sys_reply(h, t);

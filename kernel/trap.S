@@ -96,8 +96,7 @@ trap_entry:
 1:      beqz    a7, sys_hart
         li      t0, SYS_PT_WRITE
         bne     a7, t0, trap_slow
-        call    fast_pt_write
-        j       trap_slow
+        j       fast_pt_write   /* does not return */
 
 trap_other:
         sd      t1, 6*8(tp)

@@ -82,12 +82,7 @@ static void clear_word(struct worker *w, struct client *c, uint64_t address)
         return;
     }
     cursor_query(&cursor, &page);
-    if (page.kind == CT_ANON) {
-        (void)!cursor_populate(&cursor, TN_PAGE_BYTES); /* seen by the next look */
-        cursor_jump(&cursor, low);
-        cursor_query(&cursor, &page);
-    }
-    if (page.kind == CT_MAPPED && (page.rights & TN_WRITE)) {
+    if (page.kind == CT_MAPPED && (page.rights & TN_WRITE)) { /* a page that nobody has touched is 0 */
         uint32_t *word = (uint32_t *)((uint8_t *)port_frame(page.frame) + address % TN_PAGE_BYTES);
         __atomic_store_n(word, 0, __ATOMIC_RELEASE); /* pairs with: whoever in the client waits for the thread's end */
     }

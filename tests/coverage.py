@@ -1,25 +1,28 @@
-"""Which lines of the kernel and of the memory server the tests run. `make coverage` calls it twice:
+"""Which lines of the kernel and of the memory server the tests run, and that all others are listed with a reason.
 
-    run.py --coverage DIRECTORY kernel system     runs tests; in DIRECTORY/raw each leaves what the plug-in has seen
-    coverage.py DIRECTORY                         merges that with what gcov says of the host tests, and reports
+While tests run, QEMU has a plug-in, which leaves in DIRECTORY/raw what it has seen; host tests leave gcov's files. Then
+
+    problems = coverage.report(DIRECTORY)         the report, and what is wrong with it, in lines
 
 A line has code if an instruction belongs to it, inlined ones included, in any build that was run; it was run if one of its
-instructions was. A function is never run if none of its lines is, neither in QEMU nor on the host. The report fails if a
-function is never run and not listed in never_run.txt, or listed there and run after all, or listed and not there.
+instructions was, in QEMU or on the host. Every line that never is must stand in never_run.txt (see never_run.py).
 """
 
 import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
 import attribute  # noqa: E402
+import never_run  # noqa: E402
 
 PLUGIN = "build/plugins/coverage.so"
+HOST = "build/host/plain"
 LISTED = "tests/never_run.txt"
 COVERED = ("kernel/", "libboot/", "mmserver/")
 IMAGES = {"kernel": "kernel.elf", "server": "elf/mmserver"}  # of a build directory
@@ -32,31 +35,42 @@ class Problem(Exception):
 # ---- While tests run ----
 
 
+def clear(directory):
+    """Forgets what earlier runs have left."""
+    shutil.rmtree(directory, ignore_errors=True)
+    for path in glob.glob(os.path.join(HOST, "**", "*.gcda"), recursive=True):
+        os.remove(path)
+
+
 def qemu_options(system, directory):
-    """What makes QEMU leave DIRECTORY/raw/BUILD/RUN.txt."""
+    """What makes QEMU leave DIRECTORY/raw/BUILD/NAME-NUMBER.txt, of this run alone."""
     raw = os.path.join(directory, "raw", system.build)
     os.makedirs(raw, exist_ok=True)
+    number = len(glob.glob(os.path.join(raw, f"{glob.escape(system.name)}-*.txt")))
     images = ",".join(f"{name}={os.path.join(system.build, path)}" for name, path in IMAGES.items())
-    return ["-plugin", f"{PLUGIN},out={os.path.join(raw, system.name)}.txt,{images}"]
+    return ["-plugin", f"{PLUGIN},out={os.path.join(raw, system.name)}-{number}.txt,{images}"]
 
 
 # ---- From addresses to lines ----
 
 
 class Lines:
-    """Lines with code and functions, and which of them ran. A line: (file, number); a function: (file, name)."""
+    """Lines with code, (file, number) -> how many runs have run them; of QEMU's runs at least so many."""
 
     def __init__(self):
-        self.lines, self.functions = {}, {}  # -> ran
-        self.of_line = {}  # -> its functions
+        self.runs = {}
 
-    def add(self, file, number, function, ran):
-        if not file.startswith(COVERED):
-            return
-        line, function = (file, number), (file, function)
-        self.of_line.setdefault(line, set()).add(function)
-        for table, key in ((self.lines, line), (self.functions, function)):
-            table[key] = table.get(key, False) or ran
+    def add(self, file, number, runs):
+        if file.startswith(COVERED):
+            self.runs[(file, number)] = max(runs, self.runs.get((file, number), 0))
+
+    def functions(self, sources):
+        """(file, name) -> did any of its lines run?"""
+        functions = {}
+        for (file, number), runs in self.runs.items():
+            key = file, sources.function(file, number)
+            functions[key] = functions.get(key, False) or runs > 0
+        return functions
 
 
 def instructions(program):
@@ -83,170 +97,160 @@ def check_only_owner(program, directory):
 
 
 def read_raw(build_directory):
-    """Name of an image -> ranges that ran, as addresses of instructions cannot be told yet."""
-    ranges = {name: set() for name in IMAGES}
+    """Name of an image -> {(start, bytes) of a block: runs that entered it}, and the number of runs."""
+    blocks = {name: {} for name in IMAGES}
     files = glob.glob(os.path.join(build_directory, "*.txt"))
     for path in files:
         with open(path, encoding="ascii") as source:
             for line in source:
                 name, start, size = line.split()
-                ranges[name].add((int(start, 16), int(size)))
-    return ranges, len(files)
+                block = int(start, 16), int(size)
+                blocks[name][block] = blocks[name].get(block, 0) + 1
+    return blocks, len(files)
 
 
-def add_image(result, program, ranges):
-    ran = bytearray(len(program.segments[0][1]))
+def add_image(result, program, blocks):
+    runs = bytearray(len(program.segments[0][1]))
     base = program.segments[0][0]
-    for start, size in ranges:
-        ran[start - base:start - base + size] = b"\1" * size
+    for (start, size), count in sorted(blocks.items(), key=lambda block: block[1]):
+        runs[start - base:start - base + size] = bytes([min(count, 255)]) * size
     addresses = list(instructions(program))
     program.look_up(addresses, ROOT)
     for address in addresses:
-        function, frames = program.places[address]
-        for name, file, number in frames:
+        for _, file, number in program.places[address][1]:
             if number:
-                result.add(file, number, name if name != "??" else function, bool(ran[address - base]))
+                result.add(file, number, runs[address - base])
 
 
 def of_qemu(directory):
     result, runs = Lines(), 0
     for build_directory in sorted(glob.glob(os.path.join(directory, "raw", "*"))):
-        ranges, files = read_raw(build_directory)
+        blocks, files = read_raw(build_directory)
         build = os.path.basename(build_directory)
         runs += files
         for name, path in IMAGES.items():
             program = attribute.Program(name, os.path.join(build, path), name)
             if name == "server":
                 check_only_owner(program, build)
-            add_image(result, program, ranges[name])
+            add_image(result, program, blocks[name])
     if not runs:
         raise Problem(f"{directory}/raw: no run has left anything")
     return result, runs
 
 
 def of_host(directory):
-    """What gcov says of the objects below build/host/coverage."""
+    """What gcov says of the objects below a directory."""
     result = Lines()
     data = sorted(glob.glob(os.path.join(directory, "**", "*.gcda"), recursive=True))
     if not data:
         raise Problem(f"{directory}: no host test has left anything")
     done = subprocess.run(["gcov", "--json-format", "--stdout", *data], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, check=True)
+                          text=True, check=False)
+    if done.returncode != 0:
+        raise Problem(f"gcov: {done.stderr.strip().splitlines()[-1:]}")
     for text in done.stdout.splitlines():
         for file in json.loads(text)["files"]:
             for line in file["lines"]:
                 if "function_name" in line:
-                    result.add(file["file"], line["line_number"], line["function_name"], line["count"] > 0)
+                    result.add(file["file"], line["line_number"], int(line["count"] > 0))
     return result
 
 
-# ---- The list of what is never run for a reason ----
+# ---- Lines as they stand in the source ----
 
 
-def read_listed(path):
-    """(file, function) -> (line of the list, may run) from lines `FILE FUNCTION: why` and `~FILE FUNCTION: why`."""
-    listed = {}
-    with open(path, encoding="utf-8") as source:
-        for number, text in enumerate(source, 1):
-            text = text.strip()
-            if not text or text.startswith("#"):
-                continue
-            match = re.fullmatch(r"(~?)(\S+) (\S+): \S.*", text)
-            if not match:
-                raise Problem(f"{path}:{number}: not 'FILE FUNCTION: reason'")
-            listed[(match.group(2), match.group(3))] = (number, bool(match.group(1)))
-    return listed
+class Sources:
+    """Text and function of a line; a function begins in the first column."""
+
+    ATTRIBUTE = re.compile(r"__attribute__\(\((?:[^()]|\([^()]*\))*\)\)|^_Noreturn ")
+    FUNCTION = re.compile(r"([A-Za-z_]\w*):|[a-z].*?\b(\w+)\(.*[^;]$")
+
+    def __init__(self):
+        self.files = {}
+
+    def read(self, file):
+        if file not in self.files:
+            lines, function = [], ""
+            with open(os.path.join(ROOT, file), encoding="utf-8") as source:
+                for line in source.read().splitlines():
+                    match = self.FUNCTION.match(self.ATTRIBUTE.sub("", line))
+                    function = (match.group(1) or match.group(2)) if match else function
+                    lines.append((function, line.strip()))
+            self.files[file] = lines
+        return self.files[file]
+
+    def function(self, file, number):
+        return self.read(file)[number - 1][0]
+
+    def text(self, file, number):
+        return self.read(file)[number - 1][1]
 
 
-def compare(never, functions, listed):
-    """What is wrong between the functions that are never run and the list, in lines to print."""
-    problems = [f"{file}: {name} is never run, and {LISTED} gives no reason" for file, name in sorted(never - set(listed))]
-    for key, (number, may_run) in sorted(listed.items()):
-        if key not in functions:
-            problems.append(f"{LISTED}:{number}: there is no function {key[1]} with code in {key[0]}")
-        elif key not in never and not may_run:
-            problems.append(f"{LISTED}:{number}: {key[1]} in {key[0]} is run after all")
-    return problems
+def merge(qemu, host, sources):
+    """never_run.Line of every line with code; braces alone have none of their own."""
+    lines = []
+    for file, number in sorted({**qemu.runs, **host.runs}):
+        text = sources.text(file, number)
+        if re.search(r"\w", text):
+            ran = qemu.runs.get((file, number), 0) + host.runs.get((file, number), 0) > 0
+            lines.append(never_run.Line(file, number, sources.function(file, number), text, ran))
+    return lines
 
 
 # ---- The report ----
 
 
-def count(table, file):
-    values = [ran for (of, _), ran in table.items() if of == file]
-    return len(values), sum(values)
+def count(lines, file):
+    runs = [runs for (of, _), runs in lines.runs.items() if of == file]
+    return len(runs), sum(1 for count in runs if count)
 
 
 def cells(lines, run):
     return f"{lines:6} {run:6} {100 * run / lines:6.1f}" if lines else f"{'-':>6} {'-':>6} {'-':>6}"
 
 
-def table(qemu, host):
-    files = sorted({file for file, _ in list(qemu.lines) + list(host.lines)})
-    rows = [f"{'':34}   in QEMU: lines, run, %   on the host: lines, run, %"]
+def table(qemu, host, merged):
+    rows = [f"{'':34}   in QEMU: lines, run, %   on the host: lines, run, %   never run"]
     groups = {}
-    for file in files:
-        pair = count(qemu.lines, file), count(host.lines, file)
-        rows.append(f"{file:34} {cells(*pair[0])}   {cells(*pair[1])}")
+    for file in sorted({line.file for line in merged}):
+        of_file = [line.ran for line in merged if line.file == file]
+        values = *count(qemu, file), *count(host, file), of_file.count(False)
+        rows.append(f"{file:34} {cells(*values[:2])}   {cells(*values[2:4])}   {values[4]:6}")
         group = "mmserver/corten" if file.startswith("mmserver/corten/") else file.partition("/")[0]
-        old = groups.get(group, ((0, 0), (0, 0)))
-        groups[group] = tuple((a + c, b + d) for (a, b), (c, d) in zip(old, pair))
+        groups[group] = tuple(a + b for a, b in zip(groups.get(group, (0,) * 5), values))
     rows.append("")
-    return rows + [f"{group:34} {cells(*pair[0])}   {cells(*pair[1])}" for group, pair in groups.items()]
+    return rows + [f"{group:34} {cells(*values[:2])}   {cells(*values[2:4])}   {values[4]:6}" for group, values in groups.items()]
 
 
-def is_defined(file, name):
-    """An instruction can have the name of an inlined function and the line of its caller: is the function in this file?"""
-    with open(os.path.join(ROOT, file), encoding="utf-8") as source:
-        return re.search(rf"^{name}:|^[a-z].*\b{name}\(.*[^;]$", source.read(), re.MULTILINE)
-
-
-def never_run(qemu, host):
-    """Functions that are never run, and lines, of all there are."""
-    functions = {key for key in {**qemu.functions, **host.functions}
-                 if not qemu.functions.get(key) and not host.functions.get(key) and is_defined(*key)}
-    lines = {key for key, ran in qemu.lines.items() if not ran and not host.lines.get(key)}
-    return functions, lines
-
-
-def write_lines(path, qemu, lines):
-    """The lines that are never run, with their text, grouped by function."""
+def write_lines(path, lines):
+    """Lines with their text, grouped by function."""
     with open(path, "w", encoding="utf-8") as out:
-        sources, last = {}, None
-        for file, number in sorted(lines):
-            if file not in sources:
-                with open(os.path.join(ROOT, file), encoding="utf-8") as source:
-                    sources[file] = source.read().splitlines()
-            where = file, ", ".join(sorted(name for _, name in qemu.of_line[(file, number)]))
-            if where != last:
-                out.write(f"{file}: {where[1]}\n")
-                last = where
-            out.write(f"{number:5} {sources[file][number - 1].rstrip()}\n")
+        last = None
+        for line in lines:
+            if (line.file, line.function) != last:
+                out.write(f"{line.file} {line.function}\n")
+                last = line.file, line.function
+            out.write(f"{line.number:5} {line.text}\n")
 
 
-def main():
-    directory = sys.argv[1]
-    os.chdir(ROOT)
+def report(directory):
+    """Prints the report and leaves it in the directory; what is wrong, in lines."""
     try:
-        (qemu, runs), host = of_qemu(directory), of_host("build/host/coverage")
-        listed = read_listed(LISTED)
-    except Problem as problem:
-        print(f"coverage: {problem}")
-        return 1
-    functions, lines = never_run(qemu, host)
-    report = table(qemu, host)
-    problems = compare(functions, {**qemu.functions, **host.functions}, listed)
-    report += ["", f"{runs} runs in QEMU. Never run: {len(lines)} of {len(qemu.lines)} lines ({directory}/lines.txt), "
-                   f"{len(functions)} of {len(qemu.functions)} functions ({directory}/functions.txt, reasons in {LISTED})"]
-    write_lines(os.path.join(directory, "lines.txt"), qemu, lines)
-    with open(os.path.join(directory, "functions.txt"), "w", encoding="utf-8") as out:
-        out.writelines(f"{file} {name}\n" for file, name in sorted(functions))
-    report += problems + [f"coverage: {'FAILED' if problems else 'as expected'}"]
+        (qemu, runs), host = of_qemu(directory), of_host(HOST)
+        listed = never_run.read(LISTED)
+    except (Problem, never_run.Malformed) as problem:
+        return [str(problem)]
+    lines = merge(qemu, host, Sources())
+    problems = never_run.compare(lines, listed, LISTED)
+    never = [line for line in lines if not line.ran]
+    functions = {(line.file, line.function) for line in lines} - {(line.file, line.function) for line in lines if line.ran}
+    write_lines(os.path.join(directory, "lines.txt"), never)
+    write_lines(os.path.join(directory, "rare.txt"), [line for line in lines if qemu.runs.get((line.file, line.number)) == 1
+                                                      and not host.runs.get((line.file, line.number))])
+    text = table(qemu, host, lines)
+    text += ["", f"{runs} runs in QEMU. Never run: {len(never)} of {len(lines)} lines ({directory}/lines.txt), in them "
+                 f"{len(functions)} whole functions; reasons in {LISTED}. Run once only: {directory}/rare.txt"]
     with open(os.path.join(directory, "report.txt"), "w", encoding="utf-8") as out:
-        out.writelines(line + "\n" for line in report)
-    print("\n".join(report))
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        out.writelines(line + "\n" for line in text + problems)
+    print("\n".join(text))
+    return problems

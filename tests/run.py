@@ -1,7 +1,8 @@
 """Runs Tenon's tests and ends with the line 'N passed, N failed'. Called by the Makefile, which has built everything.
 
     run.py [options] PART...      PART: model, host, fuzz, kernel, system, kills, hostile, flushes, panics, soak, broken,
-                                  profile, scale, servers, coverage
+                                  profile, scale, servers, coverage,
+                                  report (of the lines that the parts before it have run: all of COUNTED, and no filter)
 """
 
 import argparse
@@ -18,6 +19,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "platform", "qemu-virt"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "bench"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "model"))
+import boot_tests  # noqa: E402
 import check_ties  # noqa: E402
 import coverage  # noqa: E402
 import flush_tests  # noqa: E402
@@ -52,17 +54,9 @@ KERNEL_RUNS = [
     ("release", 64, "sv57", "smp", 300, ""),
     ("release", 2, "sv39", "", 300, "rv64,svinval=on,svpbmt=on,sstc=off"),
 ]
-# What the kernel refuses to start, with a line that says why and a status that is not 0.
-# (name, init's file, bootargs, files in the initrd, a part of the line)
-BOOT_REFUSALS = [
-    ("no_program", "init", "init=not_there", {}, "boot: initrd has no program not_there: "),
-    ("no_elf", "init", "init=text", {"text": b"This is text."}, "boot: program text: "),
-    ("long_name", "init", f"init={'x' * 200}", {}, "boot: bootarg init=: name too long"),
-    ("no_mode", "init", "mmu=sv32", {}, "boot: mmu=sv32: not a mode of this machine"),
-]
-BOOT_LIMIT_S = 120
-# Under --coverage: more harts run the same code, several times slower.
-COVERAGE_HARTS_MAX = {"release": 4, "debug": 1}
+# Parts whose runs are counted by the report of coverage.
+COUNTED = ("host", "kernel", "system", "flushes", "panics")
+COVERAGE = "build/coverage"
 
 
 class Tally:
@@ -123,7 +117,7 @@ def at_once(jobs):
 def host_part(tally, options):
     sources = [os.path.basename(path)[:-2] for path in sorted(glob.glob("tests/host/test_*.c"))]
     at_once([(host_test, tally, options, name, variant) for name in sources if options.filter in name
-             for variant in ("plain", "address", "thread")])
+             for variant in options.variants.split()])
 
 
 def host_test(tally, options, name, variant):
@@ -173,8 +167,6 @@ def find_fault(tally, options, name):
 
 def kernel_part(tally, options):
     for build, harts, mmu, subset, limit_s, cpu in KERNEL_RUNS:
-        if options.coverage and harts > COVERAGE_HARTS_MAX[build]:
-            continue
         bootargs = f"init=ktest mmu={mmu} seed={options.seed}"
         wanted = options.filter or subset
         system = machine.System(f"ktest-{harts}-{mmu}" + ("-cpu" if cpu else ""), getattr(options, build), harts=harts, init="ktest",
@@ -197,24 +189,22 @@ def kernel_part(tally, options):
 
 
 def boot_part(tally, options):
-    for name, init, bootargs, files, expected in BOOT_REFUSALS:
-        if options.filter not in f"boot.{name}":
+    for test in boot_tests.TESTS:
+        if options.filter not in f"boot.{test.name}":
             continue
-        system = machine.System(f"boot-{name}", options.release, harts=2, init=init, bootargs=bootargs, files=files,
-                                limit_s=BOOT_LIMIT_S)
-        result = machine.run(system, lambda line: None)
-        failures = [] if result.status not in (0, machine.HANG) else [f"boot.{name} ended with status {result.status}"]
-        if not any(expected in line for line in result.lines):
-            failures.append(f"boot.{name}: no line has '{expected}'")
-        tally.add(f"kernel: boot.{name}", result.seconds, 0 if failures else 1, failures, details=result.lines[-20:],
-                  repeat=f"make kernel-test TEST=boot.{name}")
+        try:
+            failures, lines, seconds = test.check(options.release, options.debug)
+        except machine.Refused as error:
+            failures, lines, seconds = [str(error)], [], 0
+        tally.add(f"kernel: boot.{test.name}", seconds, 0 if failures else 1, failures, details=lines[-20:],
+                  repeat=f"make kernel-test TEST=boot.{test.name}")
 
 
 def system_part(tally, options):
     for test in system_tests.find():
         if options.filter not in test.name:
             continue
-        for run in test.coverage_runs() if options.coverage else test.runs():
+        for run in test.runs():
             failures, lines, seconds = run.check({"release": options.release, "debug": options.debug}, options.seed)
             tally.add(f"system: {run.title()}", seconds, 0 if failures else 1, failures, details=lines[-60:],
                       repeat=run.repeat())
@@ -286,8 +276,11 @@ def model_part(tally, options):
 # What a panic must say, whatever caused it: hart, registers, a backtrace with names, events of both harts.
 PANIC_LINES = [r"PANIC on hart 1 ", r"\bra +[0-9a-f]{16} +sp +[0-9a-f]{16}", r"#0 [0-9a-f]{16} \w+\+0x", r"#\d [0-9a-f]{16} invariants_check\+0x",
                r"#\d [0-9a-f]{16} (trap_handle|fast_\w+)\+0x", r"^hart 0 at \d+: entry: scause", r"^hart 1 at \d+: entry: scause"]
-PANICS = [("assert", [r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"last trap: scause [0-9a-f]{16}"]),
-          ("trap", [r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"])]
+# Cause -> its own lines. `jump` is to an address without a name; `print` is a panic whose own text cannot be read.
+PANICS = {"assert": [*PANIC_LINES, r"kernel/panictest\.c:\d+: entries < ENTRIES_BEFORE", r"last trap: scause [0-9a-f]{16}"],
+          "trap": [*PANIC_LINES, r"trap in the kernel, scause 000000000000000f  stval 0*2000000000"],
+          "jump": [*PANIC_LINES, r"trap in the kernel, scause 000000000000000c  stval 0*2000000000", r"#0 0*2000000000$"],
+          "print": [r"PANIC on hart 1 .*PANIC while panicking: scause d "]}
 
 
 # Invariants that the debug build breaks once on purpose (boot argument break=NAME), and what the check of each says.
@@ -324,8 +317,8 @@ def panic_test(tally, options, name, harts, bootargs, wanted):
 
 
 def panics_part(tally, options):
-    jobs = [(panic_test, tally, options, cause, 2, f"test=smp panic-test={cause}", PANIC_LINES + wanted)
-            for cause, wanted in PANICS if options.filter in f"panic-{cause}"]
+    jobs = [(panic_test, tally, options, cause, 2, f"test=smp panic-test={cause}", wanted)
+            for cause, wanted in PANICS.items() if options.filter in f"panic-{cause}"]
     with open("kernel/breakage.c", encoding="utf-8") as f:
         names = re.findall(r'\{"([a-z-]+)",', f.read())
     if names != list(BREAKAGES):
@@ -364,9 +357,18 @@ def coverage_part(tally, options):
         tally.add(f"coverage: {name}", seconds, 0 if failures else 1, failures, repeat="make coverage-test")
 
 
+def report_part(tally, options):
+    if options.filter:
+        return
+    start = time.monotonic()
+    problems = coverage.report(COVERAGE)
+    tally.add("report: lines that were not run are listed", time.monotonic() - start, 0 if problems else 1, problems,
+              repeat="make coverage")
+
+
 PARTS = {"model": model_part, "host": host_part, "fuzz": fuzz_part, "kernel": kernel_part, "system": system_part, "kills": kills_part,
          "hostile": hostile_part, "flushes": flushes_part, "panics": panics_part, "soak": soak_part, "broken": broken_part,
-         "profile": profile_part, "scale": scale_part, "servers": servers_part, "coverage": coverage_part}
+         "profile": profile_part, "scale": scale_part, "servers": servers_part, "coverage": coverage_part, "report": report_part}
 
 
 def parse():
@@ -383,17 +385,19 @@ def parse():
     parser.add_argument("--fuzz-seconds", type=int, default=15)
     parser.add_argument("--every", type=int, default=0, help="kills: at every so many instructions, besides")
     parser.add_argument("--full", action="store_true", help="the larger models too")
-    parser.add_argument("--coverage", metavar="DIRECTORY", help="run kernel and system tests once, under the plug-in")
+    parser.add_argument("--variants", default="plain address thread", help="of the host tests; gcov counts the plain ones")
     return parser.parse_args()
 
 
 def main():
     options = parse()
     tally = Tally()
-    if options.coverage:
-        machine.watchers.append(lambda system: coverage.qemu_options(system, options.coverage))
+    counted = COUNTED if "report" in options.parts and not options.filter else ()
+    if counted:
+        coverage.clear(COVERAGE)
     machine.say(f"seed {options.seed} (repeat with SEED={options.seed})")
     for part in options.parts:
+        machine.watchers = [lambda system: coverage.qemu_options(system, COVERAGE)] if part in counted else []
         PARTS[part](tally, options)
     if tally.passed + tally.failed == 0:
         machine.say("no test was run" + (f": none is called '{options.filter}'" if options.filter else ""))

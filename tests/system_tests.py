@@ -55,16 +55,6 @@ class Test:
         ends = list(dict.fromkeys([combinations[0], combinations[-1]]))
         return result + ([] if self.keys["build"] else [Run(self, "debug", *values) for values in ends])
 
-    def coverage_runs(self):
-        """Each lock protocol and each flush policy once, in the release build where the test allows: a subset of runs()."""
-        result, seen = [], set()
-        for run in self.runs():
-            new = set(run.settings) - seen
-            if new or not result:
-                result.append(run)
-                seen |= new
-        return result
-
 
 class Run:
     def __init__(self, test, build, harts, mmu, mm, flush, mem, value):

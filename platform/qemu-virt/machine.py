@@ -33,6 +33,7 @@ class System:
         self.limit_s = limit_s
         self.accel = ["-accel", "tcg,thread=multi"]
         self.cpu = ""    # QEMU's -cpu; "": its default
+        self.initrd = None  # content; b"": none; None: init, programs and files
         self.extra = []  # further options for QEMU
         self.kernel = os.path.join(build, "kernel.elf")
         self.work = os.path.join(build, "run", name)
@@ -83,7 +84,19 @@ def programs_named_in(dts):
         return re.findall(r'\bprogram\s*=\s*"([^"/]+)"', source.read())
 
 
-def make_initrd(system):
+def initrd_options(system):
+    if system.initrd == b"":
+        return []
+    initrd = os.path.join(system.work, "initrd.cpio")
+    if system.initrd is None:
+        make_initrd(system, initrd)
+    else:
+        with open(initrd, "wb") as out:
+            out.write(system.initrd)
+    return ["-initrd", initrd]
+
+
+def make_initrd(system, initrd):
     """init, the programs that the description names (those that exist: init reports the others), and the files."""
     stage = os.path.join(system.work, "initrd")
     shutil.rmtree(stage, ignore_errors=True)
@@ -104,11 +117,9 @@ def make_initrd(system):
     names = sorted(os.listdir(stage))
     for name in names:
         os.utime(os.path.join(stage, name), (0, 0))
-    initrd = os.path.join(system.work, "initrd.cpio")
     with open(initrd, "wb") as out:
         subprocess.run(["cpio", "-o", "-H", "newc", "--reproducible", "--quiet", "-R", "0:0"], cwd=stage, check=True,
                        input="".join(name + "\n" for name in names).encode(), stdout=out)
-    return initrd
 
 
 def command(system, monitor=None, extra=()):
@@ -116,9 +127,9 @@ def command(system, monitor=None, extra=()):
     os.makedirs(system.work, exist_ok=True)
     if not os.path.exists(system.kernel):
         raise Refused(f"{system.kernel}: not built")
-    tree, initrd = make_tree(system), make_initrd(system)
+    tree = make_tree(system)
     result = [QEMU, "-M", "virt", *machine_options(system), "-display", "none", "-serial", "stdio", "-no-reboot",
-              "-kernel", system.kernel, "-initrd", initrd, "-dtb", tree, "-append", system.bootargs]
+              "-kernel", system.kernel, *initrd_options(system), "-dtb", tree, "-append", system.bootargs]
     result += ["-monitor", f"unix:{monitor},server,nowait" if monitor else "none"]
     return result + list(extra)
 

@@ -14,10 +14,10 @@ HERE = os.path.dirname(__file__)
 sys.path.insert(0, os.path.join(HERE, "..", "..", "platform", "qemu-virt"))
 import machine  # noqa: E402
 import more  # noqa: E402
+import recorded  # noqa: E402
 
 REFERENCE = os.path.join(HERE, "reference.json")  # order of the table, what must be reached, what others take
 EXPECTED = os.path.join(HERE, "expected.json")    # figures as recorded
-TOLERANCE = 0.05
 LIMIT_S = 120
 ARMS = ("user-adv", "user-rw")
 KERNEL = "kernel"  # `mm` of a figure that no memory manager has part in
@@ -58,13 +58,6 @@ def make_figure(arm, name, per, samples, median, mean, least, most):
             **{key: value // per if value % per == 0 else round(value / per, 2) for key, value in each.items()}}
 
 
-def write_json(arm, rows, options):
-    directory = os.path.join(options.build, "bench")
-    os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, arm + ".json"), "w", encoding="utf-8") as out:
-        out.writelines(json.dumps(row) + "\n" for row in rows)
-
-
 def value(row):
     return row["instrs"] if "instrs" in row else row["bytes"]
 
@@ -93,39 +86,29 @@ def print_table(rows, reference):
         print("controls:", ", ".join(controls))
 
 
-def compare(rows, reference):
+def key_of(row):
+    return f"{row['bench']}/{row['mm']}"
+
+
+def compare(rows, reference, expected):
     """Against the recorded figures: what is wrong, and what is better or new."""
-    with open(EXPECTED, encoding="utf-8") as source:
-        expected = json.load(source)
     wrong, better = [], []
     for row in rows:
-        key, instrs = f"{row['bench']}/{row['mm']}", value(row)
+        instrs = value(row)
         if instrs != reference.get(row["bench"], {}).get("exact", instrs):
-            wrong.append(f"{key}: a control: {instrs}")
-        elif key not in expected:
-            better.append(f"{key}: {instrs}, not recorded yet")
-        elif instrs > expected[key] * (1 + TOLERANCE):
-            wrong.append(f"{key}: {instrs}, recorded {expected[key]}: worse by {instrs / expected[key] - 1:.1%}")
-        elif instrs < expected[key]:
-            better.append(f"{key}: {instrs}, recorded {expected[key]}")
+            wrong.append(f"{key_of(row)}: a control: {instrs}")
+            continue
+        worse, news = recorded.compare(key_of(row), instrs, expected)
+        wrong += worse
+        better += news
     return wrong, better
 
 
-def missing(rows, options):
+def missing(rows, expected, options):
     """Recorded figures that were not measured."""
-    with open(EXPECTED, encoding="utf-8") as source:
-        expected = json.load(source)
-    have = {f"{row['bench']}/{row['mm']}" for row in rows}
+    have = {key_of(row) for row in rows}
     return [f"{key}: recorded, but not measured" for key in expected
             if key not in have and options.filter in key.split("/")[0]]
-
-
-def record(rows):
-    recorded = {f"{row['bench']}/{row['mm']}": value(row) for row in rows}
-    with open(EXPECTED, "w", encoding="utf-8") as out:
-        json.dump(recorded, out, indent=4)
-        out.write("\n")
-    print(f"recorded in {os.path.relpath(EXPECTED)}")
 
 
 def parse():
@@ -147,7 +130,7 @@ def main():
     try:
         for arm in (KERNEL, *ARMS):
             measured = figures(arm, options)
-            write_json(arm, measured, options)
+            recorded.write_rows(options.build, arm, measured)
             rows += [row for row in measured if options.filter in row["bench"]]
         beyond = [row for row in more.rows(options, ARMS, figures) if options.filter in row["bench"]]
     except (Failed, machine.Refused) as error:
@@ -157,14 +140,10 @@ def main():
     more.print_tables(beyond)
     rows += beyond
     if options.record:
-        record(rows)
-    wrong, better = compare(rows, reference)
-    wrong += missing(rows, options)
-    for line in wrong:
-        print("bench: " + line, file=sys.stderr)
-    if better:
-        print("better than recorded, or new (record with: make bench RECORD=1):", *better, sep="\n    ")
-    return 1 if wrong else 0
+        recorded.write(EXPECTED, {key_of(row): value(row) for row in rows})
+    expected = recorded.read(EXPECTED)
+    wrong, better = compare(rows, reference, expected)
+    return recorded.tell("bench", wrong + missing(rows, expected, options), better)
 
 
 if __name__ == "__main__":

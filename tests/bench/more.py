@@ -8,7 +8,6 @@ recorded and compared like the others. By itself it runs what is not exact and t
 """
 
 import argparse
-import json
 import os
 import re
 import statistics
@@ -16,6 +15,7 @@ import sys
 import time
 
 import boot
+import recorded
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "platform", "qemu-virt"))
 import machine  # noqa: E402
@@ -41,13 +41,6 @@ def run(name, options, dts, bootargs, **settings):
     if not result.passed():
         raise machine.Refused(f"{name}: the system failed:\n" + "\n".join("    | " + line for line in result.lines[-20:]))
     return result.lines
-
-
-def write_json(name, rows, options):
-    directory = os.path.join(options.build, "bench")
-    os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, name + ".json"), "w", encoding="utf-8") as out:
-        out.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 # ---- batch ----
@@ -133,7 +126,7 @@ def rows(options, arms, figures):
     for suite, names in SUITES.items():
         if any(options.filter in name or name in options.filter for name in names):
             measured = make[suite]()
-            write_json(suite, measured, options)
+            recorded.write_rows(options.build, suite, measured)
             result += measured
     return result
 
@@ -230,7 +223,7 @@ def main():
     except machine.Refused as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    write_json(options.what, measured, options)
+    recorded.write_rows(options.build, options.what, measured)
     (print_flushes if options.what == "flushes" else print_wall)(measured)
     return 0
 

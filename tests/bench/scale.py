@@ -7,14 +7,13 @@ if a system failed or a figure is more than 5% above the recorded one.
 
 import argparse
 import concurrent.futures
-import json
 import os
 import sys
 
+import recorded
 import timing
 
 EXPECTED = os.path.join(os.path.dirname(__file__), "expected-scale.json")  # cycles as recorded
-TOLERANCE = 0.05
 HARTS = (1, 2, 4, 8, 16, 32, 64)
 ARMS = ("user-adv", "user-rw")
 MUST = {16: 13, 64: 55}  # speed-up; of 64, an aim
@@ -62,13 +61,6 @@ def measure_all(options):
     return rows
 
 
-def write_json(rows, options):
-    directory = os.path.join(options.build, "bench")
-    os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, "scale.json"), "w", encoding="utf-8") as out:
-        out.writelines(json.dumps(row) + "\n" for row in rows)
-
-
 def verdict(row):
     must = MUST.get(row["harts"])
     return "" if must is None or row["speedup"] is None else "reached" if row["speedup"] >= must else f"below {must}"
@@ -103,33 +95,13 @@ def compare(rows, expected):
     """Against the recorded figures: what is wrong, and what is better or new."""
     wrong, better = [], []
     for row in rows:
-        key, cycles = key_of(row), row["cycles"]
-        if key not in expected:
-            better.append(f"{key}: {cycles}, not recorded yet")
-        elif cycles > expected[key] * (1 + TOLERANCE):
-            wrong.append(f"{key}: {cycles} cycles, recorded {expected[key]}: worse by {cycles / expected[key] - 1:.1%}")
-        elif cycles < expected[key]:
-            better.append(f"{key}: {cycles}, recorded {expected[key]}")
+        key = key_of(row)
+        worse, news = recorded.compare(key, row["cycles"], expected, " cycles")
+        wrong += worse
+        better += news
         if row["bench"] == "pf" and row["mm"] == "user-adv" and row["shared_lines"]:
             wrong.append(f"{key}: {row['shared_lines']} lines are written by two harts; none must be")
     return wrong, better
-
-
-def read_expected():
-    try:
-        with open(EXPECTED, encoding="utf-8") as source:
-            return json.load(source)
-    except FileNotFoundError:
-        return {}
-
-
-def record(rows):
-    """Figures of other numbers of harts stay."""
-    expected = {**read_expected(), **{key_of(row): row["cycles"] for row in rows}}
-    with open(EXPECTED, "w", encoding="utf-8") as out:
-        json.dump(dict(sorted(expected.items())), out, indent=4)
-        out.write("\n")
-    print(f"recorded in {os.path.relpath(EXPECTED)}")
 
 
 def parse():
@@ -155,18 +127,15 @@ def main():
     except (timing.Failed, timing.machine.Refused) as error:
         print(f"scale: {error}", file=sys.stderr)
         return 1
-    write_json(rows, options)
+    recorded.write_rows(options.build, "scale", rows)
     rows = [row for row in rows if options.filter in row["bench"]]
     print_table(rows)
     print_lines(rows, options.lines)
-    if options.record:
-        record(rows)
-    wrong, better = compare(rows, read_expected())
-    for line in wrong:
-        print("scale: " + line, file=sys.stderr)
-    if better:
-        print("\nbetter than recorded, or new (record with: make scale RECORD=1):", *better, sep="\n    ")
-    return 1 if wrong else 0
+    expected = recorded.read(EXPECTED)
+    if options.record:  # figures of other numbers of harts stay
+        expected = dict(sorted({**expected, **{key_of(row): row["cycles"] for row in rows}}.items()))
+        recorded.write(EXPECTED, expected)
+    return recorded.tell("scale", *compare(rows, expected))
 
 
 if __name__ == "__main__":

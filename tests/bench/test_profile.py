@@ -6,11 +6,11 @@ A check takes a Fixture and returns what is wrong, as lines; some break the prof
 import contextlib
 import copy
 import subprocess
-import time
 import types
 
 import attribute
 import bench
+import checks
 import machine
 import phases
 import picture
@@ -172,13 +172,5 @@ CHECKS = (check_undisturbed, check_sums, check_known, check_trapped_once, check_
 
 def run(build, wanted):
     """(name, failures, seconds) of each check whose name contains `wanted`."""
-    checks = [check for check in CHECKS if wanted in check.__name__[len("check_"):]]
-    fixture = None
-    for check in checks:
-        start = time.monotonic()
-        try:
-            fixture = fixture or Fixture(build)
-            failures = check(fixture)
-        except (bench.Failed, attribute.Unknown, machine.Refused, subprocess.TimeoutExpired) as error:
-            failures = str(error).splitlines()
-        yield check.__name__[len("check_"):], failures, time.monotonic() - start
+    return checks.run(CHECKS, lambda: Fixture(build), wanted,
+                      (bench.Failed, attribute.Unknown, machine.Refused, subprocess.TimeoutExpired))

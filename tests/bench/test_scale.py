@@ -1,8 +1,7 @@
 """Tests of the timing plug-in, by programs whose behaviour is known (apps/scale/control.c), and of `make scale` itself.
 Called by tests/run.py."""
 
-import time
-
+import checks
 import scale
 import timing
 
@@ -109,13 +108,4 @@ TESTS = [one_hart_pays_its_instructions, private_counters_cost_the_same_on_many_
 
 def run(build, wanted):
     """(name, failures, seconds) of each test whose name contains `wanted`."""
-    controls = Controls(build)
-    for test in TESTS:
-        if wanted not in test.__name__:
-            continue
-        start = time.monotonic()
-        try:
-            failures = test(controls)
-        except (timing.Failed, timing.machine.Refused) as error:
-            failures = [str(error)]
-        yield test.__name__, failures, time.monotonic() - start
+    return checks.run(TESTS, lambda: Controls(build), wanted, (timing.Failed, timing.machine.Refused))

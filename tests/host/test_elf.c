@@ -200,6 +200,19 @@ static void test_bad_tls(void **state)
     EXPECT(ELF_BAD_TLS, phdrs(image), p_type, (*phdrs(image) = *TLS, PT_TLS)); /* a second one */
 }
 
+static void test_no_tls(void **state)
+{
+    (void)state;
+    size_t bytes;
+    uint8_t *image = load("sample.elf", &bytes);
+    struct elf e;
+    struct elf_segment s;
+    TLS->p_type = PT_NULL;
+    assert_int_equal(elf_open(&e, image, bytes, USER_END), ELF_OK);
+    assert_int_equal(elf_tls(&e, &s), ELF_NOT_FOUND);
+    free(image);
+}
+
 /* The symbol table serves messages only: damage to it is no error. */
 static void test_bad_symbols_are_no_error(void **state)
 {
@@ -219,6 +232,15 @@ static void test_bad_symbols_are_no_error(void **state)
     assert_int_equal(elf_open(&e, image, bytes, USER_END), ELF_OK);
     assert_null(elf_symbol(&e, e.entry, &offset));
     free(image);
+    image = load("sample.elf", &bytes); /* the same of the strings */
+    header = (Elf64_Ehdr *)image;
+    sections = (Elf64_Shdr *)(image + header->e_shoff);
+    for (unsigned i = 0; i < header->e_shnum; i++)
+        if (sections[i].sh_type == SHT_STRTAB)
+            sections[i].sh_size = bytes;
+    assert_int_equal(elf_open(&e, image, bytes, USER_END), ELF_OK);
+    assert_null(elf_symbol(&e, e.entry, &offset));
+    free(image);
 }
 
 static void test_error_strings(void **state)
@@ -234,13 +256,10 @@ static void test_error_strings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_symbols),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_bad_header),
-        cmocka_unit_test(test_bad_loads),
-        cmocka_unit_test(test_bad_tls),
-        cmocka_unit_test(test_bad_symbols_are_no_error),
+        cmocka_unit_test(test_sample),        cmocka_unit_test(test_symbols),
+        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_bad_header),
+        cmocka_unit_test(test_bad_loads),     cmocka_unit_test(test_bad_tls),
+        cmocka_unit_test(test_no_tls),        cmocka_unit_test(test_bad_symbols_are_no_error),
         cmocka_unit_test(test_error_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,11 +246,37 @@ static void test_errors(void)
     EXPECT_REFUSED(INV(kt_object(TN_VSPACE, 0), TN_NTFN_DEADLINE, 0));
 }
 
+/* A hart keeps so many deadlines and no more; one that is replaced takes no further place. */
+static void test_full(void)
+{
+    tn_cptr_t first = timer_new(1);
+    uint64_t never = ~0ull - 1;
+    unsigned armed = 1;
+    int error = TN_OK;
+
+    EXPECT_OK(set(first, never));
+    while (armed < 2000 && (error = set(timer_new(1), never)) == TN_OK)
+        armed++;
+    EXPECT_ERROR(error, TN_NOT_ENOUGH_MEMORY);
+    EXPECT(armed >= 64);
+    EXPECT_OK(set(first, never));
+    EXPECT_OK(set(first, ~0ull)); /* none */
+    EXPECT_OK(set(timer_new(1), never));
+    EXPECT_ERROR(set(first, never), TN_NOT_ENOUGH_MEMORY);
+}
+
 const struct kt_test deadline_tests[] = {
-    {"deadline.not_early", test_not_early, 0}, {"deadline.past", test_past, 0},
-    {"deadline.cancel", test_cancel, 0},       {"deadline.replace", test_replace, 0},
-    {"deadline.badge", test_badge, 0},         {"deadline.many", test_many, 0},
-    {"deadline.order", test_order, 0},         {"deadline.deleted", test_deleted, 0},
-    {"deadline.all_harts", test_all_harts, 0}, {"deadline.rearm_race", test_rearm_race, 0},
-    {"deadline.errors", test_errors, 0},       {NULL, NULL, 0},
+    {"deadline.not_early", test_not_early, 0},
+    {"deadline.past", test_past, 0},
+    {"deadline.cancel", test_cancel, 0},
+    {"deadline.replace", test_replace, 0},
+    {"deadline.badge", test_badge, 0},
+    {"deadline.many", test_many, 0},
+    {"deadline.order", test_order, 0},
+    {"deadline.deleted", test_deleted, 0},
+    {"deadline.all_harts", test_all_harts, 0},
+    {"deadline.rearm_race", test_rearm_race, 0},
+    {"deadline.errors", test_errors, 0},
+    {"deadline.full", test_full, 0},
+    {NULL, NULL, 0},
 };

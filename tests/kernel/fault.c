@@ -164,18 +164,62 @@ static void test_resume_same_instruction(void)
     EXPECT_EQ(probe.msg.mr[0], 4242);
 }
 
-static void test_no_handler(void)
+static void no_handler(unsigned op, unsigned label)
 {
+    kt_case(op);
     bed_init(kt_main_hart);
     EXPECT_OK(INV(probe.tcb, TN_TCB_SET_SPACE, KT_ROOT, space.vspace, 0));
-    kt_probe_start(&probe, KT_LOAD, 0x77000, 0);
+    kt_probe_start(&probe, op, 0x77000, 0);
     kt_settle(kt_main_hart);
     struct kt_msg m = {0};
     EXPECT_ERROR(kt_nb_recv(probe.ep, &m, probe.reply), TN_WOULD_BLOCK);
     EXPECT_OK(INV(probe.tcb, TN_TCB_SET_SPACE, KT_ROOT, space.vspace, probe.ep));
     EXPECT_OK(INV0(probe.tcb, TN_TCB_RESUME)); /* inactive before; now it faults to somebody */
+    EXPECT_EQ(kt_probe_finish(&probe), label);
+    if (op == KT_LOAD)
+        EXPECT_EQ(probe.msg.mr[1], 0x77000);
+}
+
+static void test_no_handler(void)
+{
+    no_handler(KT_LOAD, TN_FAULT_VM);
+    no_handler(KT_BREAK, TN_FAULT_BREAKPOINT);
+    no_handler(KT_ILLEGAL, TN_FAULT_USER_EXCEPTION);
+}
+
+static void receive_without_reply(struct kt_thread *t)
+{
+    struct kt_msg m = {0};
+
+    t->result[0] = (uint64_t)kt_recv(t->arg[0], &m, 0);
+    t->result[1] = m.mr[0];
+}
+
+/* Who receives names no Reply, so nobody could answer the fault: the thread stops, and the receiver is told nothing. */
+static void test_no_reply(void)
+{
+    struct kt_msg m = {0}, word = kt_msg1(1, 77);
+
+    bed_init(kt_main_hart);
+    kt_probe_start(&probe, KT_LOAD, 0x77000, 0);
+    kt_settle(kt_main_hart); /* the fault waits */
+    EXPECT_ERROR(kt_nb_recv(probe.ep, &m, 0), TN_WOULD_BLOCK);
+    EXPECT_ERROR(kt_nb_recv(probe.ep, &m, probe.reply), TN_WOULD_BLOCK); /* it is gone */
+    EXPECT_OK(INV0(probe.tcb, TN_TCB_RESUME));
     EXPECT_EQ(kt_probe_finish(&probe), TN_FAULT_VM);
-    EXPECT_EQ(probe.msg.mr[1], 0x77000);
+    kt_probe_reset(&probe);
+    struct kt_thread *t = kt_spawn(kt_main_hart, receive_without_reply, probe.ep, 0);
+    kt_settle(kt_main_hart); /* the receiver waits */
+    kt_probe_start(&probe, KT_LOAD, 0x78000, 0);
+    kt_settle(kt_main_hart);
+    EXPECT(!kt_is_done(t));
+    EXPECT_OK(kt_send(probe.ep, &word));
+    kt_join(t);
+    EXPECT_OK(t->result[0]);
+    EXPECT_EQ(t->result[1], 77);
+    EXPECT_OK(INV0(probe.tcb, TN_TCB_RESUME));
+    EXPECT_EQ(kt_probe_finish(&probe), TN_FAULT_VM);
+    EXPECT_EQ(probe.msg.mr[1], 0x78000);
 }
 
 /* The handler's endpoint goes, before the fault and while it waits to be received. */
@@ -320,6 +364,13 @@ static void test_new_pc(void)
     EXPECT_EQ(kt_probe_finish(&probe), TN_FAULT_VM);
     EXPECT_EQ(probe.msg.mr[0], 0x5000000);
     EXPECT_EQ(probe.msg.mr[2], 1);
+    /* The same in one system call with the next receive. */
+    bed_init(kt_main_hart);
+    expect_fault(KT_BREAK, 0, 0, TN_FAULT_BREAKPOINT, 4);
+    struct kt_msg m = kt_msg1(0, 0x6000000);
+    EXPECT_OK(kt_reply_recv(probe.ep, &m, probe.reply));
+    EXPECT_EQ(tn_info_label(m.info), TN_FAULT_VM);
+    EXPECT_EQ(m.mr[0], 0x6000000);
 }
 
 const struct kt_test fault_tests[] = {
@@ -332,6 +383,7 @@ const struct kt_test fault_tests[] = {
     {"fault.reply_labels", test_reply_labels, 0},
     {"fault.resume_same_instruction", test_resume_same_instruction, 0},
     {"fault.no_handler", test_no_handler, 0},
+    {"fault.no_reply", test_no_reply, 0},
     {"fault.handler_deleted", test_handler_deleted, 0},
     {"fault.reply_deleted", test_reply_deleted, 0},
     {"fault.handler_rights", test_handler_rights, 0},

@@ -55,6 +55,24 @@ static void test_endpoint_revoked(void)
     endpoint_deleted(true);
 }
 
+/* More wait than are woken at a time. */
+static void test_many_waiters(void)
+{
+    enum { WAITERS = 40 };
+    struct kt_thread *t[WAITERS];
+    uint32_t ep = (uint32_t)kt_object(TN_ENDPOINT, 0);
+
+    for (unsigned i = 0; i < WAITERS; i++)
+        t[i] = kt_spawn(i % kt_harts, recv_once, ep, 0);
+    kt_settle_all();
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, ep));
+    for (unsigned i = 0; i < WAITERS; i++) {
+        kt_case(i);
+        kt_join(t[i]);
+        EXPECT_ERROR((int)t[i]->result[0], TN_PEER_GONE);
+    }
+}
+
 /* Deleting one of two capabilities to an endpoint wakes nobody. */
 static void test_endpoint_kept(void)
 {
@@ -260,6 +278,7 @@ static void test_delete_storm(void)
 const struct kt_test gone_tests[] = {
     {"gone.endpoint_deleted", test_endpoint_deleted, 0},
     {"gone.endpoint_revoked", test_endpoint_revoked, 0},
+    {"gone.many_waiters", test_many_waiters, 0},
     {"gone.endpoint_kept", test_endpoint_kept, 0},
     {"gone.reply_deleted", test_reply_deleted, 0},
     {"gone.caller_deleted", test_caller_deleted, 0},

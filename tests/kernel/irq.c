@@ -155,6 +155,22 @@ static void test_notification_deleted(void)
     (void)uart[2];
 }
 
+/* Copies of a handler go with it, and every handler with its control. */
+static void test_revoked(void)
+{
+    uart_init();
+    uint32_t handler = handler_new(), copy = (uint32_t)kt_copy(handler, TN_RIGHTS_ALL);
+
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, handler));
+    EXPECT(!kt_slot_is_empty(handler));
+    EXPECT(kt_slot_is_empty(copy));
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, handler));
+    handler = handler_new();
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, TN_INIT_IRQ_CONTROL));
+    EXPECT(kt_slot_is_empty(handler));
+    EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, handler_new())); /* the interrupt is free again */
+}
+
 static void test_errors(void)
 {
     uart_init();
@@ -180,7 +196,11 @@ static void test_errors(void)
 }
 
 const struct kt_test irq_tests[] = {
-    {"irq.delivery", test_delivery, 0}, {"irq.waiter", test_waiter, 0},
-    {"irq.clear", test_clear, 0},       {"irq.notification_deleted", test_notification_deleted, 0},
-    {"irq.errors", test_errors, 0},     {NULL, NULL, 0},
+    {"irq.delivery", test_delivery, 0},
+    {"irq.waiter", test_waiter, 0},
+    {"irq.clear", test_clear, 0},
+    {"irq.notification_deleted", test_notification_deleted, 0},
+    {"irq.revoked", test_revoked, 0},
+    {"irq.errors", test_errors, 0},
+    {NULL, NULL, 0},
 };

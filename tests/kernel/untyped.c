@@ -170,6 +170,25 @@ static void test_slot_ranges(void)
     EXPECT_ERROR(kt_retype(untyped, TN_ENDPOINT, 0, tn_cptr_in(outer, 0), 4, 1), TN_RANGE_ERROR);
 }
 
+/* An Untyped of less than a page: its memory is zero again when it is given out again. */
+static void test_part_of_page(void)
+{
+    tn_cptr_t untyped = kt_object(TN_UNTYPED, 10);
+    uint32_t slots = kt_slots(2);
+    uint64_t bits;
+
+    for (unsigned round = 0; round < 3; round++) {
+        kt_case(round);
+        EXPECT_OK(kt_retype(untyped, TN_NOTIFICATION, 0, KT_ROOT, slots, 2));
+        for (unsigned i = 0; i < 2; i++) {
+            EXPECT_OK(kt_poll(slots + i, &bits));
+            EXPECT_EQ(bits, 0);
+            EXPECT_OK(kt_signal(kt_mint(slots + i, TN_RIGHTS_ALL, 1 + round)));
+        }
+        EXPECT_OK(INV(KT_ROOT, TN_CNODE_REVOKE, untyped));
+    }
+}
+
 /* Children block the reset, whichever of them are left; without any, allocation starts at the beginning again. */
 static void test_reset(void)
 {
@@ -430,6 +449,7 @@ const struct kt_test untyped_tests[] = {
     {"untyped.bad_arguments", test_bad_arguments, 0},
     {"untyped.slot_ranges", test_slot_ranges, 0},
     {"untyped.reset", test_reset, 0},
+    {"untyped.part_of_page", test_part_of_page, 0},
     {"untyped.zeroed", test_zeroed, 0},
     {"untyped.nested", test_nested, 0},
     {"untyped.copy", test_copy, 0},

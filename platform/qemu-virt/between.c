@@ -50,10 +50,10 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define KERNEL_HALF (1ull << 63)
 #define FIRMWARE_LOW 0x80000000ull
 #define FIRMWARE_HIGH 0x80200000ull
-#define SLICE 3000u  /* instructions of a turn while no round is on */
-#define RELAY 1000u  /* of a short turn, at most */
+#define SLICE 3000u    /* instructions of a turn while no round is on */
+#define RELAY 1000u    /* of a short turn, at most */
 #define SETTLE 100000u /* instructions after which nobody waits for the other to idle any more */
-#define STEPS 200u   /* one by one and without a point, before whole blocks are tried again */
+#define STEPS 200u     /* one by one and without a point, before whole blocks are tried again */
 
 #define WFI 0x10500073u
 #define SRET 0x10200073u
@@ -73,7 +73,7 @@ struct place { /* an instruction */
     unsigned bytes;
 };
 
-struct block { /* kept for ever, as its code may be run again; one for equal ones */
+struct block {          /* kept for ever, as its code may be run again; one for equal ones */
     struct block *next; /* of the same hash */
     uint64_t instrs, key;
     uint64_t done; /* a bit for each kind: none of its instructions will be a point again */
@@ -93,12 +93,13 @@ static uint64_t used; /* instructions of this turn */
 static bool awake[HARTS_MAX], waits[HARTS_MAX];
 static int asker = NOBODY, other = NOBODY; /* harts of the round that have come, or are in it */
 static unsigned kind;
-static uint64_t number, held, points; /* of instructions: since the mark, by the other hart; of points, when measuring */
-static uint64_t stepped;              /* instructions one by one, without a point */
+static uint64_t number, held,
+    points;                /* of instructions: since the mark, by the other hart; of points, when measuring */
+static uint64_t stepped;   /* instructions one by one, without a point */
 static int relay = NOBODY; /* who has a short turn */
 static int settler = NOBODY, awaited = NOBODY; /* who waits until whose request is over, too */
 static uint64_t settled;                       /* instructions since */
-static uint64_t next_number[KINDS_MAX]; /* multiples below it have been points */
+static uint64_t next_number[KINDS_MAX];        /* multiples below it have been points */
 static uint64_t *seen;
 static uint64_t *place_seen; /* where is_new() has looked last */
 
@@ -460,11 +461,11 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint32_t code = encoding(insn), n = code >> 20;
         bool user = qemu_plugin_insn_vaddr(insn) < KERNEL_HALF;
-        qemu_plugin_vcpu_udata_cb_t call = code == WFI               ? on_wfi
-                                           : code == SRET            ? on_sret
-                                           : code != PAUSE           ? NULL
-                                           : user                    ? on_user_pause
-                                                                     : on_pause;
+        qemu_plugin_vcpu_udata_cb_t call = code == WFI     ? on_wfi
+                                           : code == SRET  ? on_sret
+                                           : code != PAUSE ? NULL
+                                           : user          ? on_user_pause
+                                                           : on_pause;
         if ((code & MARK_MASK) == MARK_CODE && n >= MARK_READY && n < MARK_BEGIN + KINDS_MAX)
             call = on_mark;
         if (call != NULL)

@@ -33,8 +33,8 @@ enum way { WAY_KILL, WAY_FAULT, WAY_EXIT, WAY_SAME_HART };
 
 static struct system plan;
 static enum way way;
-static uint64_t ended[3];          /* by enum mm_end */
-static tn_cptr_t go, poke;         /* we tell the helper; it wakes us */
+static uint64_t ended[3];  /* by enum mm_end */
+static tn_cptr_t go, poke; /* we tell the helper; it wakes us */
 static uint8_t helper_stack[4096] __attribute__((aligned(16)));
 
 _Noreturn void init_main(const struct tn_bootinfo *info);

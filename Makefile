@@ -181,6 +181,7 @@ help:
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
+	@echo "make kill-test EVERY=7                clients killed at every instruction of their requests, at every 7th instant besides"
 	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
 	@echo "make verify        proofs of basic operations, and wrong variants that they must reject; TEST=part-of-a-line"
 	@echo "make coverage      lines of kernel and server that the tests run, by file; what is never run: build/coverage"

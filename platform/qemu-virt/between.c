@@ -11,8 +11,8 @@
  *     slti x0, x0, 18        the other hart is done, and waits until the one with the request idles
  *     slti x0, x0, 32 + n    a request of kind n begins (n < 64)
  *
- * Who comes first waits for the other. Then the hart with the request runs alone, one instruction a block, until the
- * round's point is reached, or the request is over, or the hart idles. There it stands still while the other one runs.
+ * Who comes first waits for the other. Then the hart with the request runs alone, one instruction at a time where a point
+ * may be, until that is reached, or the request is over, or the hart idles. There it stands still while the other one runs.
  * It gets short turns only where the other hart spins in the kernel (`pause`), up to its next return to user mode: so it
  * answers interrupts and gives up the kernel's locks, but where it stood in user mode it stays there. When the other
  * hart idles, spins in user mode, has come to its next mark, or has executed `hold` instructions, the round is over, and

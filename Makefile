@@ -299,7 +299,7 @@ profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
 # Clients killed at every instruction of their requests, once each; EVERY=N: at every N-th instant besides.
 EVERY ?= 0
-kill-test: all build/plugins/between.so
+kill-test: both-builds build/plugins/between.so
 	@$(RUN_TESTS) --every $(EVERY) kills
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes

@@ -22,11 +22,11 @@
  * every one has its turn, at its first execution in the request. `thin=N` takes about one of N, the same ones in every
  * run; `skip=1` leaves out those of kernel and firmware; `every=N` adds instructions at a later execution: those whose
  * number, counted from the mark on, is a multiple of N. With `measure=1` nobody is stopped before the end, and the
- * points are counted.
+ * points are counted, each once.
  *
  * Written to `out`, a line for each round: kind, number of the instruction, address, first bytes of the code there, and
- * `point`; or `over` where the request was over before there was another point; with `measure=1` after it the number of
- * points. The number is exact with `every` alone: else blocks without points run whole, and may be left early.
+ * `point`; or `over` where the request was over before there was another point. With `measure=1` a line for each point, too,
+ * with `counted`, and behind each the number of points in the round. The number is exact with `every` alone: else blocks without points run whole, and may be left early.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -352,6 +352,7 @@ static bool run_window(struct block *b)
             round_hold(&b->place[0], "point");
             return true;
         }
+        say(&b->place[0], "counted");
     } else if (++stepped > STEPS && option.every == 0) {
         singlestep = 0;
     }

@@ -22,7 +22,8 @@
  * every one has its turn, at its first execution in the request. `thin=N` takes about one of N, the same ones in every
  * run; `skip=1` leaves out those of kernel and firmware; `every=N` adds instructions at a later execution: those whose
  * number, counted from the mark on, is a multiple of N. With `measure=1` nobody is stopped before the end, and the
- * points are counted, each once.
+ * points are counted, each once. The first four rounds of a kind have no points: what a system does once, like opening
+ * its first chunk of memory, is over then.
  *
  * Written to `out`, a line for each round: kind, number of the instruction, address, first bytes of the code there, and
  * `point`; or `over` where the request was over before there was another point. With `measure=1` a line for each point, too,
@@ -53,6 +54,7 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define SLICE 3000u    /* instructions of a turn while no round is on */
 #define RELAY 1000u    /* of a short turn, at most */
 #define SETTLE 100000u /* instructions after which nobody waits for the other to idle any more */
+#define WARM 4u        /* first rounds of a kind, in which nothing is a point */
 #define STEPS 200u     /* one by one and without a point, before whole blocks are tried again */
 
 #define WFI 0x10500073u
@@ -99,6 +101,7 @@ static uint64_t stepped;   /* instructions one by one, without a point */
 static int relay = NOBODY; /* who has a short turn */
 static int settler = NOBODY, awaited = NOBODY; /* who waits until whose request is over, too */
 static uint64_t settled;                       /* instructions since */
+static uint64_t rounds[KINDS_MAX];             /* begun */
 static uint64_t next_number[KINDS_MAX];        /* multiples below it have been points */
 static uint64_t *seen;
 static uint64_t *place_seen; /* where is_new() has looked last */
@@ -125,7 +128,7 @@ static uint64_t mix(uint64_t h, uint64_t value)
 
 static bool is_skipped(const struct place *p)
 {
-    if (p->key / 64 % option.thin != 0)
+    if (p->key / 64 % option.thin != 0 || rounds[kind] <= WARM)
         return true;
     return option.skip && (p->pc >= KERNEL_HALF || (p->pc >= FIRMWARE_LOW && p->pc < FIRMWARE_HIGH));
 }
@@ -150,6 +153,8 @@ static bool is_point(const struct place *p)
 /* No instruction of the block can be a point. */
 static bool has_none(struct block *b)
 {
+    if (rounds[kind] <= WARM)
+        return true;
     if (option.every != 0)
         return false;
     for (uint64_t i = 0; !(b->done >> kind & 1) && i < b->instrs; i++)
@@ -205,6 +210,7 @@ static void round_open(void)
     waits[asker] = waits[other] = false;
     state = STATE_WINDOW;
     number = points = 0;
+    rounds[kind]++;
     give(asker);
 }
 

@@ -189,6 +189,7 @@ help:
 	@echo "make bench-flushes | bench-wall RUNS=10 | bench-boot    remote interrupts; wall time; where the boot's instructions go"
 	@echo "make profile BENCH=pf [MM=user-rw]    where the instructions of one operation go, by phase and function"
 	@echo "make profile-picture                  the same of pf, mmap and munmap as docs/profile.svg"
+	@echo "make kill-test EVERY=7                clients killed at every instruction of their requests, at every 7th instant besides"
 	@echo "make scale HARTS=16                   memory operations on 1 and 16 harts (without HARTS: 1 to 64) in simulated cycles"
 	@echo "make verify        proofs of basic operations, and wrong variants that they must reject; TEST=part-of-a-line; QUICK=1: less of them"
 	@echo "make coverage      lines of kernel and server that the tests run, by file (build/coverage); tests/never_run.txt has the others"
@@ -328,7 +329,7 @@ profile-test: both-builds build/plugins/profile.so
 	@$(RUN_TESTS) profile
 # Clients killed at every instruction of their requests, once each; EVERY=N: at every N-th instant besides.
 EVERY ?= 0
-kill-test: all build/plugins/between.so
+kill-test: both-builds build/plugins/between.so
 	@$(RUN_TESTS) --every $(EVERY) kills
 flush-test: host-programs both-builds
 	@$(RUN_TESTS) flushes

@@ -244,7 +244,7 @@ def kills_part(tally, options):
         tally.add(f"kills: {title}", seconds, 0 if failures else 1, failures, details=lines[-20:],
                   repeat=f"make kill-test TEST=kills.{run.name}" + (f" EVERY={options.every}" if options.every else ""))
 
-    kill_tests.check_all(options.filter, options.release, options.every, report)
+    kill_tests.check_all(options.filter, {"release": options.release, "debug": options.debug}, options.every, report)
 
 
 def scale_part(tally, options):

@@ -11,8 +11,8 @@
  *     slti x0, x0, 18        the other hart is done, and waits until the one with the request idles
  *     slti x0, x0, 32 + n    a request of kind n begins (n < 64)
  *
- * Who comes first waits for the other. Then the hart with the request runs alone, one instruction a block, until the
- * round's point is reached, or the request is over, or the hart idles. There it stands still while the other one runs.
+ * Who comes first waits for the other. Then the hart with the request runs alone, one instruction at a time where a point
+ * may be, until that is reached, or the request is over, or the hart idles. There it stands still while the other one runs.
  * It gets short turns only where the other hart spins in the kernel (`pause`), up to its next return to user mode: so it
  * answers interrupts and gives up the kernel's locks, but where it stood in user mode it stays there. When the other
  * hart idles, spins in user mode, has come to its next mark, or has executed `hold` instructions, the round is over, and
@@ -22,11 +22,12 @@
  * every one has its turn, at its first execution in the request. `thin=N` takes about one of N, the same ones in every
  * run; `skip=1` leaves out those of kernel and firmware; `every=N` adds instructions at a later execution: those whose
  * number, counted from the mark on, is a multiple of N. With `measure=1` nobody is stopped before the end, and the
- * points are counted.
+ * points are counted, each once. The first four rounds of a kind have no points: what a system does once, like opening
+ * its first chunk of memory, is over then.
  *
  * Written to `out`, a line for each round: kind, number of the instruction, address, first bytes of the code there, and
- * `point`; or `over` where the request was over before there was another point; with `measure=1` after it the number of
- * points. The number is exact with `every` alone: else blocks without points run whole, and may be left early.
+ * `point`; or `over` where the request was over before there was another point. With `measure=1` a line for each point, too,
+ * with `counted`, and behind each the number of points in the round. The number is exact with `every` alone: else blocks without points run whole, and may be left early.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,10 +51,11 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define KERNEL_HALF (1ull << 63)
 #define FIRMWARE_LOW 0x80000000ull
 #define FIRMWARE_HIGH 0x80200000ull
-#define SLICE 3000u  /* instructions of a turn while no round is on */
-#define RELAY 1000u  /* of a short turn, at most */
+#define SLICE 3000u    /* instructions of a turn while no round is on */
+#define RELAY 1000u    /* of a short turn, at most */
 #define SETTLE 100000u /* instructions after which nobody waits for the other to idle any more */
-#define STEPS 200u   /* one by one and without a point, before whole blocks are tried again */
+#define WARM 4u        /* first rounds of a kind, in which nothing is a point */
+#define STEPS 200u     /* one by one and without a point, before whole blocks are tried again */
 
 #define WFI 0x10500073u
 #define SRET 0x10200073u
@@ -73,7 +75,7 @@ struct place { /* an instruction */
     unsigned bytes;
 };
 
-struct block { /* kept for ever, as its code may be run again; one for equal ones */
+struct block {          /* kept for ever, as its code may be run again; one for equal ones */
     struct block *next; /* of the same hash */
     uint64_t instrs, key;
     uint64_t done; /* a bit for each kind: none of its instructions will be a point again */
@@ -93,12 +95,14 @@ static uint64_t used; /* instructions of this turn */
 static bool awake[HARTS_MAX], waits[HARTS_MAX];
 static int asker = NOBODY, other = NOBODY; /* harts of the round that have come, or are in it */
 static unsigned kind;
-static uint64_t number, held, points; /* of instructions: since the mark, by the other hart; of points, when measuring */
-static uint64_t stepped;              /* instructions one by one, without a point */
+static uint64_t number, held,
+    points;                /* of instructions: since the mark, by the other hart; of points, when measuring */
+static uint64_t stepped;   /* instructions one by one, without a point */
 static int relay = NOBODY; /* who has a short turn */
 static int settler = NOBODY, awaited = NOBODY; /* who waits until whose request is over, too */
 static uint64_t settled;                       /* instructions since */
-static uint64_t next_number[KINDS_MAX]; /* multiples below it have been points */
+static uint64_t rounds[KINDS_MAX];             /* begun */
+static uint64_t next_number[KINDS_MAX];        /* multiples below it have been points */
 static uint64_t *seen;
 static uint64_t *place_seen; /* where is_new() has looked last */
 
@@ -124,7 +128,7 @@ static uint64_t mix(uint64_t h, uint64_t value)
 
 static bool is_skipped(const struct place *p)
 {
-    if (p->key / 64 % option.thin != 0)
+    if (p->key / 64 % option.thin != 0 || rounds[kind] <= WARM)
         return true;
     return option.skip && (p->pc >= KERNEL_HALF || (p->pc >= FIRMWARE_LOW && p->pc < FIRMWARE_HIGH));
 }
@@ -149,6 +153,8 @@ static bool is_point(const struct place *p)
 /* No instruction of the block can be a point. */
 static bool has_none(struct block *b)
 {
+    if (rounds[kind] <= WARM)
+        return true;
     if (option.every != 0)
         return false;
     for (uint64_t i = 0; !(b->done >> kind & 1) && i < b->instrs; i++)
@@ -204,6 +210,7 @@ static void round_open(void)
     waits[asker] = waits[other] = false;
     state = STATE_WINDOW;
     number = points = 0;
+    rounds[kind]++;
     give(asker);
 }
 
@@ -351,6 +358,7 @@ static bool run_window(struct block *b)
             round_hold(&b->place[0], "point");
             return true;
         }
+        say(&b->place[0], "counted");
     } else if (++stepped > STEPS && option.every == 0) {
         singlestep = 0;
     }
@@ -460,11 +468,11 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint32_t code = encoding(insn), n = code >> 20;
         bool user = qemu_plugin_insn_vaddr(insn) < KERNEL_HALF;
-        qemu_plugin_vcpu_udata_cb_t call = code == WFI               ? on_wfi
-                                           : code == SRET            ? on_sret
-                                           : code != PAUSE           ? NULL
-                                           : user                    ? on_user_pause
-                                                                     : on_pause;
+        qemu_plugin_vcpu_udata_cb_t call = code == WFI     ? on_wfi
+                                           : code == SRET  ? on_sret
+                                           : code != PAUSE ? NULL
+                                           : user          ? on_user_pause
+                                                           : on_pause;
         if ((code & MARK_MASK) == MARK_CODE && n >= MARK_READY && n < MARK_BEGIN + KINDS_MAX)
             call = on_mark;
         if (call != NULL)

@@ -84,3 +84,24 @@ void drive_check_free(const struct server_plan *server, uint64_t free_pages, con
     same(server, "metadata", counter[MM_META_NOW], 0, when, number);
     same(server, "free pages", counter[MM_FRAMES_FREE], free_pages, when, number);
 }
+
+void drive_start_others(const struct server_plan *server, struct system *plan)
+{
+    for (uint32_t i = 1; i < plan->clients; i++) {
+        uint64_t argument = drive_argument(&plan->client[i], 0);
+        plan->client[i].id = drive_spawn(server, &plan->client[i], 0, &argument, 1);
+        if (plan->client[i].id <= 0) {
+            fail("%s: cannot be started: error %ld", plan->client[i].node, -plan->client[i].id);
+        }
+    }
+}
+
+void drive_await_others(const struct server_plan *server, const struct system *plan)
+{
+    for (uint32_t i = 1; i < plan->clients; i++) {
+        struct end end = drive_await(server, plan->client[i].id);
+        if (end.how != MM_END_EXIT || end.status != 0) {
+            fail("%s: ended as %lu, status %lu", plan->client[i].node, end.how, end.status);
+        }
+    }
+}

@@ -19,3 +19,8 @@ uint64_t drive_argument(const struct client_plan *c, unsigned i);
 /* What the server has counted must show no client, and as much free memory as `free_pages`; `when` and `number` say
  * after what. */
 void drive_check_free(const struct server_plan *server, uint64_t free_pages, const char *when, uint64_t number);
+
+/* All clients of the description but the first, which must notice nothing: start them, with their first argument; and wait until
+ * each has ended with status 0. */
+void drive_start_others(const struct server_plan *server, struct system *plan);
+void drive_await_others(const struct server_plan *server, const struct system *plan);

@@ -110,27 +110,6 @@ static void sweep(const struct server_plan *server, uint64_t rounds, int alone)
     }
 }
 
-static void start_bystanders(const struct server_plan *server)
-{
-    for (uint32_t i = 1; i < plan.clients; i++) {
-        uint64_t argument = drive_argument(&plan.client[i], 0);
-        plan.client[i].id = drive_spawn(server, &plan.client[i], 0, &argument, 1);
-        if (plan.client[i].id <= 0) {
-            fail("%s: cannot be started: error %ld", plan.client[i].node, -plan.client[i].id);
-        }
-    }
-}
-
-static void await_bystanders(const struct server_plan *server)
-{
-    for (uint32_t i = 1; i < plan.clients; i++) {
-        struct end end = drive_await(server, plan.client[i].id);
-        if (end.how != MM_END_EXIT || end.status != 0) {
-            fail("%s: ended as %lu, status %lu", plan.client[i].node, end.how, end.status);
-        }
-    }
-}
-
 _Noreturn void init_main(const struct tn_bootinfo *info)
 {
     struct server_plan *server = &plan.server[0];
@@ -144,9 +123,9 @@ _Noreturn void init_main(const struct tn_bootinfo *info)
     random_state = drive_argument(&plan.client[0], 1) | 1;
     server_counters(server, ~0ull, counter);
     server->free_pages = counter[MM_FRAMES_FREE];
-    start_bystanders(server);
+    drive_start_others(server, &plan);
     sweep(server, rounds, plan.clients == 1);
-    await_bystanders(server);
+    drive_await_others(server, &plan);
     if (drive_argument(&plan.client[0], 2) != 0) {
         (void)start_one(server, 0, WAY_KILL);
     }

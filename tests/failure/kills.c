@@ -6,8 +6,8 @@
  *     way 1   by a fault of its own thread on the other hart;    way 2   by that thread's exit
  *     way 3   by MM_KILL through the worker that is at it: a thread of ours on the other hart wakes us on this one
  *
- * After each end the server must have back what it had before the first. With other clients in the description, which
- * must notice nothing, memory is compared when they have ended.
+ * After each end the server must have back what it had before the first. Other clients in the
+ * description run on our hart meanwhile and must notice nothing; memory is compared when they have ended.
  *
  * Arguments of the client in the description: the way, then of each kind the number of rounds. */
 #include "../../apps/init/begin.h"
@@ -28,13 +28,14 @@
 #define KIND_EXIT 16
 #define EXIT_STATUS 7
 #define OTHERS_STATUS 9
+#define OTHERS_TICKS 200 /* in which other clients get on, on our hart */
 
 enum way { WAY_KILL, WAY_FAULT, WAY_EXIT, WAY_SAME_HART };
 
 static struct system plan;
 static enum way way;
-static uint64_t ended[3];          /* by enum mm_end */
-static tn_cptr_t go, poke;         /* we tell the helper; it wakes us */
+static uint64_t ended[3];  /* by enum mm_end */
+static tn_cptr_t go, poke; /* we tell the helper; it wakes us */
 static uint8_t helper_stack[4096] __attribute__((aligned(16)));
 
 _Noreturn void init_main(const struct tn_bootinfo *info);
@@ -141,6 +142,8 @@ static void run_all(const struct server_plan *server, bool alone)
             run_round(server, kind, round);
             if (alone) {
                 drive_check_free(server, server->free_pages, "kill", kind * 1000000 + round);
+            } else {
+                clients_wait_until(tn_time() + OTHERS_TICKS);
             }
         }
     }
@@ -164,7 +167,12 @@ _Noreturn void init_main(const struct tn_bootinfo *info)
     }
     server_counters(server, ~0ull, counter);
     server->free_pages = counter[MM_FRAMES_FREE];
+    for (uint32_t i = 1; i < plan.clients; i++) {
+        plan.client[i].spawn.hart_mask[0] = 1 << tn_hart();
+    }
+    drive_start_others(server, &plan);
     run_all(server, plan.clients == 1);
+    drive_await_others(server, &plan);
     drive_check_free(server, server->free_pages, "all rounds:", 0);
     say("kills: killed %lu, faults %lu, exits %lu\n", ended[MM_END_KILLED], ended[MM_END_FAULT], ended[MM_END_EXIT]);
     finish_passed();

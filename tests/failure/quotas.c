@@ -1,8 +1,8 @@
-/* A sweep of shortages, in init's place: of quotas, or of what the server is refused. The only client of the description is started with a quota of one page, of two, and
- * so on, so that each time something else cannot be had: its tables, its program, its stack, its start page, a thread, the
- * memory of a request, a page that it touches. Each time either the server refuses to start it or it ends by a fault for
- * want of quota, or it copes; and then the server must have back what it had before. From some quota on it gets all it
- * asks for.
+/* A sweep of shortages, in init's place: of quotas, or of what the server is refused. The only client of the description
+ * is started with a quota of one page, of two, and so on, so that each time something else cannot be had: its tables, its
+ * program, its stack, its start page, a thread, the memory of a request, a page that it touches. Each time either the
+ * server refuses to start it or it ends by a fault for want of quota, or it copes; and then the server must have back what
+ * it had before. From some quota on it gets all it asks for.
  *
  * With 1 as the third argument the client has no quota, and the server (short_server) is refused one of its requests for
  * memory each time, the next one (short.h). At the end the client must be served LAST times in a row.

@@ -42,7 +42,9 @@ static void touch_address(uint64_t address)
 
 /* ---- what is there before ---- */
 
-static void prepare_nothing(void) {}
+static void prepare_nothing(void)
+{
+}
 
 static void prepare_map(void)
 {
@@ -213,13 +215,16 @@ static void wait(void)
 static const struct {
     void (*prepare)(void), (*request)(void);
 } kinds[] = {
-    {prepare_nothing, map_anywhere},    {prepare_pages, map_fixed},        {prepare_nothing, populate},
-    {prepare_pages, unmap},             {prepare_pages, unmap_one},        {prepare_large, unmap_middle},
-    {prepare_pages, protect_less},      {prepare_read_only, protect_more}, {prepare_map, fault_write},
-    {prepare_map, fault_read},          {prepare_code, fault_fetch},       {prepare_nothing, fault_fatal},
-    {prepare_nothing, create_thread},   {prepare_thread, join_thread},     {prepare_thread, end_thread},
-    {prepare_nothing, end_last_thread}, {prepare_nothing, end_client},     {prepare_nothing, statistics},
-    {prepare_nothing, nonsense},        {prepare_nothing, wait},
+    {prepare_nothing, map_anywhere},  {prepare_pages, map_fixed},
+    {prepare_nothing, populate},      {prepare_pages, unmap},
+    {prepare_pages, unmap_one},       {prepare_large, unmap_middle},
+    {prepare_pages, protect_less},    {prepare_read_only, protect_more},
+    {prepare_map, fault_write},       {prepare_map, fault_read},
+    {prepare_code, fault_fetch},      {prepare_nothing, fault_fatal},
+    {prepare_nothing, create_thread}, {prepare_thread, join_thread},
+    {prepare_thread, end_thread},     {prepare_nothing, end_last_thread},
+    {prepare_nothing, end_client},    {prepare_nothing, statistics},
+    {prepare_nothing, nonsense},      {prepare_nothing, wait},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

@@ -35,40 +35,11 @@ struct batch {
     struct tcb *t;
 };
 
-/* What decoding promises of a run, for Frama-C; the words it is told in are tests/verify/kernel_env.h's. All of
- * it, and what is written then, is proved in tests/verify/ptwrite_whole.c: docs/verification.md, "Proofs". */
-/*@ predicate batch_ok(struct batch *b) =
-      \valid(b->words + (0 .. b->word_count - 1)) && \valid_read(b->t) && b->word_count <= 0x200000;
-
-    predicate whole_frame(integer page, integer limit) =
-      0 <= page && 0 < limit && frame_first(page) == page && frame_end(page) == page + limit <= 0x4000000;
-    predicate frame_leaf(integer v, integer base, integer limit) =
-      leaf_bits(v) && SPEC_PAGE(v) == base && granted(base, limit, SPEC_RIGHTS(v)) && whole_frame(base, limit);
-
-    predicate run_stepped(struct run *r) =
-      (r->op == TN_PT_MAP && r->step == SPEC_PAGES(r->level) && leaves_ok(r->value, r->count, r->level)) ||
-      (r->op == TN_PT_LINK && r->count == 1 && r->step == 0 && link_ok(r->value, r->level)) ||
-      (r->op == TN_PT_VIEW && r->count == 1 && r->step == 0 && view_ok(r->value, r->level));
-    predicate run_list(struct batch *b, struct run *r) =
-      r->in + r->count <= b->word_count && frame_leaf(r->value, r->base, r->limit); */
-
-/*@ requires \valid_read(b);
-    assigns \nothing;
-    ensures \result <==> first + count <= b->word_count; */
 static bool words_fit(const struct batch *b, uint64_t first, uint64_t count)
 {
     return first <= b->word_count && count <= b->word_count - first;
 }
 
-/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
-    requires \separated(r, b->t);
-    requires rights_ok(u->rights) && u->soft <= 3;
-    assigns r->limit, r->base, r->grants, r->value;
-    ensures \result == TN_OK ==> r->grants == 2 * u->rights && SPEC_RIGHTS(r->value) == u->rights;
-    ensures \result == TN_OK ==> leaf_bits(r->value);
-    ensures \result == TN_OK ==> SPEC_PAGE(r->value) == r->base;
-    ensures \result == TN_OK ==> granted(r->base, r->limit, u->rights);
-    ensures \result == TN_OK ==> whole_frame(r->base, r->limit); */
 static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     struct cap f = cspace_lookup(b->t->root, u->object);
@@ -86,13 +57,6 @@ static status_t decode_frame(const struct batch *b, const struct tn_pt_run *u, s
     return TN_OK;
 }
 
-/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
-    requires \separated(r, b->t);
-    requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
-    requires r->step == 0 && r->grants == 0 && r->value == 0;
-    requires u->op == TN_PT_MAP || u->op == TN_PT_MAP_LIST;
-    assigns r->limit, r->base, r->grants, r->value, r->step;
-    ensures \result == TN_OK ==> (r->op == TN_PT_MAP_LIST ? run_list(b, r) : run_stepped(r)); */
 static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     if (!pt_rights_valid(u->rights) || u->soft > 3)
@@ -105,16 +69,12 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
             return TN_RANGE_ERROR;
         if (!pt_page_aligned(r->base + u->page, r->level))
             return TN_ALIGNMENT_ERROR;
-        /*@ assert granted(r->base + u->page, u->count * SPEC_PAGES(r->level), u->rights); */
-        /*@ assert inside_frame(r->base + u->page, u->count * SPEC_PAGES(r->level)); */
-        /*@ assert frames_ok(r->base + u->page, u->count, r->level, u->rights); */
         r->value = pt_advance(r->value, u->page);
         r->step = pt_level_pages(r->level);
         return TN_OK;
     }
     if (!words_fit(b, u->in, u->count))
         return TN_TRUNCATED_MESSAGE;
-    /*@ loop invariant 0 <= i <= u->count; loop assigns i; */
     /*% invariant i <= u->count && untouched(); changes i; */
     for (uint32_t i = 0; i < u->count; i++) {
         uint64_t page = load_relaxed(&b->words[u->in + i]);
@@ -126,13 +86,6 @@ static status_t decode_map(const struct batch *b, const struct tn_pt_run *u, str
     return TN_OK;
 }
 
-/*@ requires \valid_read(b) && \valid_read(u) && \valid(r) && \separated(b, r) && \separated(u, r) && batch_ok(b);
-    requires \separated(r, b->t);
-    requires r->count == u->count && r->op == u->op && level_ok(r->level) && u->count >= 1 && r->in == u->in;
-    requires r->step == 0 && r->grants == 0 && r->value == 0;
-    requires u->op == TN_PT_LINK || u->op == TN_PT_VIEW;
-    assigns r->limit, r->base, r->grants, r->value, r->step;
-    ensures \result == TN_OK ==> run_stepped(r); */
 static status_t decode_table(const struct batch *b, const struct tn_pt_run *u, struct run *r)
 {
     struct cap table = cspace_lookup(b->t->root, u->object);

@@ -27,10 +27,7 @@ test lint verify|clang-19|clang-19|19
 test|libclang-rt-19-dev|/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-x86_64.a|
 lint|clang-format|clang-format|14
 lint|cppcheck|cppcheck|2.10
-verify|frama-c-base|frama-c|
-verify|why3|why3|1.5
 verify|z3|z3|4.8
-verify|cvc4|cvc4|1.8
 verify|python3|/usr/bin/python3|3.9
 END
 }

@@ -1,12 +1,10 @@
 """Proofs about bits: is a contract true of a function without loops and memory, for every input?
 
-Frama-C's WP reasons in unbounded integers and proves little about masks. So a contract whose list entry says `bits` is
-decided in bit vectors instead, from the same text: for each `ensures` a C function is generated that takes the
+A contract whose list entry says `bits` is decided in bit vectors: for each `ensures` a C function is generated that takes the
 parameters, calls the real function and says whether the clause holds where every `requires` does. clang compiles it
 with the undefined-behaviour checks (which turn undefined behaviour of the function, and overflow of the contract's own
 arithmetic, into a trap), the LLVM code is written down as one SMT-LIB term, and z3 is asked for an input for which the
-clause fails or the trap is reached. The contract's integers are 128 bits wide; Frama-C reads the same contract at the
-function's callers.
+clause fails or the trap is reached. The contract's integers are 128 bits wide.
 """
 import llvm
 

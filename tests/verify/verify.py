@@ -13,7 +13,6 @@ proved, N bounded, N assumed, N controls, N failed'.
 import argparse
 import concurrent.futures
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -41,15 +40,6 @@ def entries(name):
     return [[field.strip() for field in line.split(";;")] for line in lines if line and not line.startswith("#")]
 
 
-def environment():
-    """why3 finds its provers through a configuration of our own."""
-    conf = BUILD / ".why3.conf"
-    if not conf.exists():
-        subprocess.run(["why3", "config", "detect"], env=dict(os.environ, HOME=str(BUILD)), check=True, capture_output=True)
-    env = dict(os.environ, WHY3CONFIG=str(conf))
-    return env
-
-
 # ---- one proof; each returns (obligations, failures as text) ----
 
 def by_bits(tree, path, function, seconds):
@@ -58,33 +48,6 @@ def by_bits(tree, path, function, seconds):
         return 0, ["%s: no contract" % function]
     verdicts = bits.prove(contract, path, INCLUDES, seconds, tree)
     return len(verdicts), ["%s: %s: %s" % (function, clause, verdict) for clause, verdict in verdicts if verdict != "proved"]
-
-
-def frama_c(tree, path, arguments, seconds):
-    command = ["frama-c", "-c11", "-machdep", "gcc_x86_64", "-kernel-verbose", "0",
-               "-cpp-extra-args=%s -include %s/kernel_env.h" % (" ".join(INCLUDES), HERE),
-               "-wp", "-wp-cache", "none", "-wp-session", str(BUILD / "session"), "-wp-prover", "z3,cvc4",
-               "-wp-timeout", str(seconds), "-wp-par", "1"] + arguments + [path]
-    done = subprocess.run(command, cwd=tree, env=environment(), capture_output=True, text=True, check=False)
-    out = done.stdout + done.stderr
-    (BUILD / "log").mkdir(exist_ok=True)
-    (BUILD / "log" / (Path(path).name + "." + arguments[-1].replace("@", "") + ".txt")).write_text(out)
-    proved = re.search(r"Proved goals:\s+(\d+) / (\d+)", out)
-    failed = re.findall(r"\[Failed\] Goal (\S+)", out)
-    if not proved:
-        return 0, ["%s: frama-c said: %s" % (path, out.strip()[-600:])]
-    if int(proved.group(1)) < int(proved.group(2)) and not failed:
-        failed = ["goals not proved: see build/verify/log"]
-    return int(proved.group(2)), ["%s: %s" % (path, goal) for goal in failed]
-
-
-def by_wp(tree, path, function, seconds, split):
-    """Goals as they are; where one is not proved, once more with every conjunction taken apart."""
-    what = ["-wp-prop", "@lemma"] if function == "lemmas" else ["-wp-rte", "-wp-fct", function]
-    count, failures = frama_c(tree, path, what, seconds)
-    if failures and split:
-        count, failures = frama_c(tree, path, ["-wp-split"] + what, seconds)
-    return count, failures
 
 
 def build_one_table(tree, out):
@@ -135,9 +98,6 @@ def control(seconds, number, how, path, edit, function):
         proof, operation, level = function.split()
         failures = by_whole(tree, tree / "build", proof, operation, int(level), seconds, True)[1]
         found = any(": false: " in line for line in failures)
-    elif how == "wp":
-        failures = by_wp(tree, path, function, seconds // 4, False)[1]
-        found = bool(failures) and "frama-c said" not in failures[0]
     else:
         failures = [build_one_table(tree, tree / "one_table")]
         found = False
@@ -169,7 +129,7 @@ class Report:
 
 def check_list(report, listed):
     there = contracts.all_contracts([p.relative_to(ROOT) for pattern in SOURCES for p in sorted(ROOT.glob(pattern))])
-    names = {(path, function) for how, path, function in listed if how in ("wp", "bits") and function != "lemmas"}
+    names = {(path, function) for how, path, function in listed }
     for path, function in sorted(set(there) - names):
         report.fail("%s: %s has a contract that proofs.txt does not list" % (path, function))
     for path, function in sorted(names - set(there)):
@@ -185,10 +145,9 @@ def main():
     given = parser.parse_args()
     os.chdir(ROOT)
     BUILD.mkdir(parents=True, exist_ok=True)
-    environment()
     report, start = Report(), time.time()
     listed, controls = entries("proofs.txt"), entries("controls.txt")
-    check_list(report, [entry for entry in listed if entry[0] in ("wp", "bits")])
+    check_list(report, [entry for entry in listed if entry[0] == "bits"])
     wanted = [entry for entry in listed if given.only in " ".join(entry)]
     shutil.rmtree(BUILD / "straight", ignore_errors=True)
     for what, error in (("one_table", build_one_table(ROOT, BUILD / "one_table")), ("loops", whole.prepare(ROOT, BUILD))):
@@ -198,9 +157,7 @@ def main():
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=given.jobs)
     running = []
     for entry in wanted:
-        if entry[0] == "wp":
-            running.append((entry, [pool.submit(by_wp, ROOT, entry[1], entry[2], given.seconds, True)]))
-        elif entry[0] == "bits":
+        if entry[0] == "bits":
             running.append((entry, [pool.submit(by_bits, ROOT, entry[1], entry[2], given.seconds)]))
         elif entry[0] == "whole":
             running.append((entry, [pool.submit(by_whole, ROOT, BUILD, entry[1], entry[2], level, given.seconds)

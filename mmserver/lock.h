@@ -2,6 +2,7 @@
  * Holders never wait for anything but the kernel. Order (docs/locking.md): a client's lock, the core's table locks,
  * then those of the pools (frames, tables), then the share's. */
 #pragma once
+#include <corten/port.h>
 #include <stdint.h>
 
 struct lock {
@@ -12,7 +13,7 @@ static inline void lock_take(struct lock *l)
 {
     while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) != 0) { /* pairs with: lock_drop */
         while (__atomic_load_n(&l->held, __ATOMIC_RELAXED) != 0) {
-            __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::: "memory"); /* pause */
+            port_relax();
         }
     }
 }

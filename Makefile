@@ -360,7 +360,7 @@ model-ties:
 # build/coverage.
 .PHONY: coverage coverage-test
 coverage: both-builds build/plugins/coverage.so $(filter build/host/plain/%,$(HOST_PROGRAMS)) build/host/data.made
-	@$(RUN_TESTS) --variants plain host kernel system flushes panics report
+	@$(RUN_TESTS) --strict --variants plain host kernel system flushes panics report
 
 #--- Benchmarks --------------------------------------------------------------------------------------------------------
 # Instructions per operation, as a table and as JSON in build/bench/; docs/benchmarks.md.

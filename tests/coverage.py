@@ -163,7 +163,7 @@ class Sources:
     """Text and function of a line; a function begins in the first column."""
 
     ATTRIBUTE = re.compile(r"__attribute__\(\((?:[^()]|\([^()]*\))*\)\)|^_Noreturn ")
-    FUNCTION = re.compile(r"([A-Za-z_]\w*):|[a-z].*?\b(\w+)\(.*[^;]$")
+    FUNCTION = re.compile(r"([A-Za-z_]\w*):|[a-z].*?\b(\w+)\(.*[^;]$|\s+tn_entry (\w+),")  # tenon/entry.h
 
     def __init__(self):
         self.files = {}
@@ -174,7 +174,7 @@ class Sources:
             with open(os.path.join(ROOT, file), encoding="utf-8") as source:
                 for line in source.read().splitlines():
                     match = self.FUNCTION.match(self.ATTRIBUTE.sub("", line))
-                    function = (match.group(1) or match.group(2)) if match else function
+                    function = match[match.lastindex] if match else function
                     lines.append((function, line.strip()))
             self.files[file] = lines
         return self.files[file]

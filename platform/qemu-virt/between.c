@@ -22,7 +22,7 @@
  * every one has its turn, at its first execution in the request. `thin=N` takes about one of N, the same ones in every
  * run; `skip=1` leaves out those of kernel and firmware; `every=N` adds instructions at a later execution: those whose
  * number, counted from the mark on, is a multiple of N. With `measure=1` nobody is stopped before the end, and the
- * points are counted, each once. The first four rounds of a kind have no points: what a system does once, like opening
+ * points are counted, each once a round. The first 24 rounds of a kind have no points: what a system does once, like opening
  * its first chunk of memory, is over then.
  *
  * Written to `out`, a line for each round: kind, number of the instruction, address, first bytes of the code there, and
@@ -54,7 +54,7 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define SLICE 3000u    /* instructions of a turn while no round is on */
 #define RELAY 1000u    /* of a short turn, at most */
 #define SETTLE 100000u /* instructions after which nobody waits for the other to idle any more */
-#define WARM 4u        /* first rounds of a kind, in which nothing is a point */
+#define WARM 24u       /* first rounds of a kind, in which nothing is a point */
 #define STEPS 200u     /* one by one and without a point, before whole blocks are tried again */
 
 #define WFI 0x10500073u
@@ -135,7 +135,7 @@ static bool is_skipped(const struct place *p)
 
 static uint64_t key_of(const struct place *p)
 {
-    return mix(p->key, kind + 1);
+    return mix(p->key, kind + 1 + (option.measure ? KINDS_MAX * rounds[kind] : 0));
 }
 
 /* The instruction is about to run, alone. */
@@ -155,7 +155,7 @@ static bool has_none(struct block *b)
 {
     if (rounds[kind] <= WARM)
         return true;
-    if (option.every != 0)
+    if (option.every != 0 || option.measure)
         return false;
     for (uint64_t i = 0; !(b->done >> kind & 1) && i < b->instrs; i++)
         if (!is_skipped(&b->place[i]) && is_new(key_of(&b->place[i])))

@@ -241,7 +241,7 @@ int main(int argc, char **argv)
     }
     if (way == 0) {
         check_begin("hostile_threads");
-        check_case("ends in the middle of calls", test_ends);
+        check_case("ends in calls", test_ends);
         return check_end();
     }
     run();

@@ -104,16 +104,6 @@ static void map(uint64_t va, const void *memory, uint64_t bytes, uint64_t rights
 
 /* ---- the initrd and the program in it ---- */
 
-static bool in_ram(uint64_t base, uint64_t bytes)
-{
-    uint32_t banks = 0;
-    for (uint32_t i = 0; i < platform.memory_count; i++) {
-        struct range r = platform.memory[i];
-        banks += r.base.v <= base && base + bytes <= r.base.v + r.bytes;
-    }
-    return banks != 0;
-}
-
 /* The range is naturally aligned RAM and nothing else is in it. */
 static bool stands_alone(uint64_t base, uint64_t bytes)
 {
@@ -123,7 +113,7 @@ static bool stands_alone(uint64_t base, uint64_t bytes)
         bool itself = r.base.v == base && r.bytes == bytes;
         others += !itself && r.base.v < base + bytes && base < r.base.v + r.bytes;
     }
-    return base % bytes == 0 && in_ram(base, bytes) && others == 0;
+    return base % bytes == 0 && platform_is_ram((paddr_t){base}, bytes) && others == 0;
 }
 
 /* The initrd as one Frame: where it stands if that can be one (platform.c has reserved it up to a power of two),
@@ -134,7 +124,7 @@ static const uint8_t *initrd_frame(void)
     const uint8_t *initrd = phys_to_virt(platform.initrd.base);
     if (platform.initrd.bytes == 0)
         refuse("no initrd", "", "there is no program to start");
-    if (!in_ram(platform.initrd.base.v, platform.initrd.bytes))
+    if (!platform_is_ram(platform.initrd.base, platform.initrd.bytes))
         refuse("initrd", "", "not in memory");
     if (stands_alone(platform.initrd.base.v, bytes)) {
         memory_set_type(platform.initrd.base, bytes, PAGE_FRAME);

@@ -66,7 +66,7 @@ static bool type_agrees(struct cap c, paddr_t page)
 {
     enum page_type type = memory_type(page);
     if (is_device(c))
-        return !memory_is_ram(page);
+        return !platform_is_ram(page, TN_PAGE_BYTES);
     switch (cap_type(c)) {
     case TN_UNTYPED:
         return type != PAGE_NONE;

@@ -22,6 +22,7 @@
 #include "flushcheck.h"
 #include "panic.h"
 #include "panictest.h"
+#include "platform.h"
 #include "tcb.h"
 
 #define TABLES_PER_CHECK 2
@@ -67,7 +68,7 @@ static bool entry_is_fine(pte_t pte, uint32_t level)
     enum page_type type = memory_type(page);
     if (tn_pte_is_link(pte))
         return level > 0 && type == PAGE_TABLE + level - 1 && pte == pt_link(page);
-    bool device = !memory_is_ram(page);
+    bool device = !platform_is_ram(page, TN_PAGE_BYTES);
     if (pte & ~(PTE_KNOWN | (device ? PTE_PBMT_IO : 0)) || !pt_rights_valid((pte & TN_PTE_RWX) >> 1) ||
         !(pte & TN_PTE_U))
         return false;

@@ -53,14 +53,6 @@ enum page_type memory_type(paddr_t p)
     return in_ram(p) ? types[phys_to_pfn(p).v - ram_base.v] : PAGE_NONE;
 }
 
-bool memory_is_ram(paddr_t p)
-{
-    uint32_t banks = 0;
-    for (uint32_t i = 0; i < platform.memory_count; i++)
-        banks += p.v - platform.memory[i].base.v < platform.memory[i].bytes;
-    return banks != 0;
-}
-
 paddr_t memory_page(uint64_t n)
 {
     return pfn_to_phys((pfn_t){ram_base.v + n % ram_pages});

@@ -20,7 +20,6 @@ enum page_type {
 
 void memory_init(void);                /* boot: after bootmem_init */
 enum page_type memory_type(paddr_t p); /* PAGE_NONE outside RAM */
-bool memory_is_ram(paddr_t p);         /* the kernel's and the firmware's too */
 /* The n-th page of RAM, counted from its beginning again and again. */
 paddr_t memory_page(uint64_t n);
 /* The first n from `n` to `end` at which that page is a table; `end`: none is. */

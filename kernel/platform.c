@@ -201,6 +201,16 @@ static const char *what_is_missing(void)
     return NULL;
 }
 
+bool platform_is_ram(paddr_t base, uint64_t bytes)
+{
+    uint32_t banks = 0;
+    for (uint32_t i = 0; i < platform.memory_count; i++) {
+        struct range r = platform.memory[i];
+        banks += r.base.v <= base.v && base.v + bytes <= r.base.v + r.bytes;
+    }
+    return banks != 0;
+}
+
 bool platform_init(const void *dtb)
 {
     struct dt t;

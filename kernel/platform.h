@@ -42,5 +42,7 @@ extern struct platform platform;
 bool platform_init(const void *dtb);
 /* Value of `name=` in bootargs, as a pointer to its first character with *length set; NULL: not given. */
 const char *platform_bootarg(const char *name, size_t *length);
+/* Whether the whole range lies in one bank of memory, whoever uses it. */
+bool platform_is_ram(paddr_t base, uint64_t bytes);
 /* Ends the machine, with a status where there is a SiFive test device. */
 void platform_stop(bool failure) __attribute__((noreturn));

@@ -67,8 +67,8 @@ struct tcb {
     uint64_t fault_mr[4];    /* (w) */
     uint64_t fault_badge;    /* (h) 0: the handler capability's own */
     uint32_t result_words;   /* (w) words that an invocation under way has placed */
-    uint64_t scan_w0;        /* (w) a long operation of this thread: what it scans for, and */
-    uint64_t scan_version;
+    uint64_t long_what;      /* (w) the long operation that goes on (tcb_long_begin), and */
+    uint64_t long_version;
     uint64_t scan_next; /* the page to go on with (memory.h) */
     struct slot slots[TCB_SLOTS];
     uint64_t f[32]; /* (w) floating point registers, saved when the thread leaves a hart dirty */
@@ -83,16 +83,16 @@ _Static_assert(offsetof(struct tcb, x) == 0, "trap.S");
 #define TCB_LONG_DELETE 1
 static inline bool tcb_long_goes_on(const struct tcb *t, uint64_t what, uint64_t version)
 {
-    return t->scan_w0 == what && t->scan_version == version;
+    return t->long_what == what && t->long_version == version;
 }
 static inline void tcb_long_begin(struct tcb *t, uint64_t what, uint64_t version)
 {
-    t->scan_w0 = what;
-    t->scan_version = version;
+    t->long_what = what;
+    t->long_version = version;
 }
 static inline void tcb_long_over(struct tcb *t)
 {
-    t->scan_w0 = 0;
+    t->long_what = 0;
 }
 
 /* Parts of the `buffer` word, read once: another hart may exchange it. */

@@ -55,7 +55,7 @@ struct hart {
     struct tcb *current;  /* (o) the thread that runs in user mode; NULL: idle */
     uint64_t satp;        /* (o) what the CSR holds */
     struct tcb *fp_owner; /* whose state the FP registers hold; see fp.h */
-    uint64_t ready_bits;  /* bit p: ready[p] is not empty */
+    uint64_t ready_bits;  /* bit p: ready_first[p] is a thread, or a mark; see sched.c */
     uint32_t index;       /* 0 .. harts - 1 */
     bool resched;         /* a thread of higher priority became ready, or the slice is over */
     bool slice_armed;

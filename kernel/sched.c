@@ -1,7 +1,12 @@
 /* Scheduling. See sched.h.
  *
- * Invariants: bit p of ready_bits is set exactly if ready_first[p] is not NULL; the current thread is in no queue and READY;
- * the slice clock runs whenever some thread is ready. It goes on through hand-overs: the caller's time slice goes along.
+ * Invariants: bit p of ready_bits is set if ready_first[p] is not NULL; a bit without a thread is a mark: the slice of whoever
+ * runs at the next priority below is over. The current thread is in no queue and READY; the slice clock runs whenever some
+ * thread is ready. It goes on through hand-overs: the caller's time slice goes along.
+ *
+ * The mark is for slices that end while a server, above its client, runs on them. It refuses the client the direct way back (no
+ * thread may be above), costs that way nothing, and is gone as soon as a thread of that priority is chosen: the client comes
+ * behind its equals. A client that does nothing but call would keep them from running for ever.
  * Locks: none; every structure here belongs to the hart.
  */
 #include "sched.h"
@@ -69,7 +74,7 @@ void sched_arrive(struct hart *h, struct tcb *t)
     if (!h->current || t->priority > h->current->priority)
         h->resched = true;
     else if (!h->slice_armed)
-        timer_slice_start(h, SLICES_PER_SECOND);
+        timer_slice_start(h);
 }
 
 void sched_wake(struct hart *h, struct tcb *t)
@@ -112,10 +117,17 @@ void sched_yield(struct hart *h)
 void sched_slice_over(struct hart *h)
 {
     h->slice_armed = false;
-    if (h->current && h->ready_first[h->current->priority])
+    const struct tcb *t = h->current;
+    if (!t || h->ready_bits == 0)
+        return;
+    if (h->ready_first[t->priority]) {
         sched_yield(h);
-    else if (h->ready_bits != 0) /* a server runs on somebody's slice: look again soon */
-        timer_slice_start(h, 10 * SLICES_PER_SECOND);
+        return;
+    }
+    int top = sched_top(h);
+    if (top < (int)t->priority && h->ready_first[top])
+        h->ready_bits |= 1ull << (top + 1); /* the mark */
+    timer_slice_start(h);
 }
 
 /* Nothing is ready: wait for an interrupt. `idle` is set around the wfi alone: then others need not wait for this hart, it
@@ -159,12 +171,17 @@ struct tcb *sched_choose(struct hart *h)
             continue;
         }
         t = h->ready_first[top];
+        if (unlikely(!t)) { /* a mark: from here on a new slice */
+            h->ready_bits &= ~(1ull << top);
+            h->slice_armed = false;
+            continue;
+        }
         sched_dequeue(h, t);
         sched_switch(h, t);
     }
     h->resched = false;
     if (h->ready_bits != 0 && !h->slice_armed)
-        timer_slice_start(h, SLICES_PER_SECOND);
+        timer_slice_start(h);
     return h->current;
 }
 

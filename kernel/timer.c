@@ -130,9 +130,9 @@ void timer_interrupt(struct hart *h)
     spin_unlock(&h->timer_lock, RANK_TIMER);
 }
 
-void timer_slice_start(struct hart *h, uint64_t per_second)
+void timer_slice_start(struct hart *h)
 {
-    h->slice_end = timer_now() + platform.timebase_hz / per_second;
+    h->slice_end = timer_now() + platform.timebase_hz / SLICES_PER_SECOND;
     h->slice_armed = true;
     spin_lock(&h->timer_lock, RANK_TIMER);
     timer_program(h);

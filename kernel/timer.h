@@ -12,7 +12,7 @@ bool timer_room(const struct notification *n);
 void timer_cancel(struct notification *n); /* from any hart; no effect if not armed */
 /* On a timer interrupt: signals what is due, ends the slice. */
 void timer_interrupt(struct hart *h);
-/* Starts the clock of a slice of a 1/per_second part of a second; stops it. */
-void timer_slice_start(struct hart *h, uint64_t per_second);
+/* Starts the clock of a slice; stops it. */
+void timer_slice_start(struct hart *h);
 void timer_slice_stop(struct hart *h);
 void timer_init_hart(void);

@@ -196,6 +196,66 @@ static void test_yield_alone(void)
     stop_and_join(low);
 }
 
+/* arg[0]: endpoint, arg[1]: Reply object. Each answer takes 3 ms; label 0 ends it. */
+static void slow_server(struct kt_thread *t)
+{
+    struct kt_msg m = {0};
+
+    int error = kt_recv(t->arg[0], &m, t->arg[1]);
+    while (EXPECT_OK(error) && tn_info_label(m.info) != 0) {
+        uint64_t until = kt_time() + kt_ticks_ms(3);
+        while (kt_time() < until)
+            kt_add(&t->count, 1);
+        m.info = 0;
+        error = kt_reply_recv(t->arg[0], &m, t->arg[1]);
+    }
+}
+
+static void call_and_count(struct kt_thread *t)
+{
+    while (!t->stop && EXPECT_OK(kt_call1(t->arg[0], 1, 0, NULL)))
+        kt_add(&t->count, 1);
+}
+
+/* Counts the times at which it finds that the thread of arg[0] has made calls since it last looked. */
+static void count_turns(struct kt_thread *t)
+{
+    const struct kt_thread *caller = (const struct kt_thread *)t->arg[0];
+
+    for (uint64_t seen = 0; !t->stop;) {
+        uint64_t now = kt_load_acquire(&caller->count);
+        if (now != seen)
+            kt_add(&t->count, 1);
+        seen = now;
+    }
+}
+
+/* A slice ends also while a server runs on it: who does nothing but call shares the hart with its equals. */
+static void test_slice_of_server(void)
+{
+    for (unsigned prio = 10; prio <= 12; prio++) {
+        kt_case(prio);
+        tn_cptr_t ep = kt_object(TN_ENDPOINT, 0);
+        struct kt_thread *server = kt_thread_new_prio(kt_main_hart, prio, slow_server);
+        struct kt_thread *caller = kt_thread_new_prio(kt_main_hart, 9, call_and_count);
+        struct kt_thread *other = kt_thread_new_prio(kt_main_hart, 9, count_turns);
+        server->arg[0] = caller->arg[0] = ep;
+        server->arg[1] = kt_object(TN_REPLY, 0);
+        other->arg[0] = (uint64_t)caller;
+        kt_thread_start(server);
+        kt_settle(kt_main_hart);
+        kt_thread_start(other);
+        kt_thread_start(caller);
+        kt_await_count(&caller->count, 40); /* 12 slices */
+        EXPECT(kt_load_acquire(&other->count) >= 4);
+        stop_and_join(caller);
+        stop_and_join(other);
+        struct kt_msg end = {0};
+        EXPECT_OK(kt_send(ep, &end));
+        kt_join(server);
+    }
+}
+
 static void count_to(struct kt_thread *t)
 {
     for (uint64_t i = 0; i < t->arg[0]; i++)
@@ -226,6 +286,7 @@ const struct kt_test sched_tests[] = {
     {"sched.priority_change", test_priority_change, 0},
     {"sched.yield", test_yield, 0},
     {"sched.yield_alone", test_yield_alone, 0},
+    {"sched.slice_of_server", test_slice_of_server, 0},
     {"sched.all_finish", test_all_finish, 0},
     {NULL, NULL, 0},
 };

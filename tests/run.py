@@ -83,7 +83,7 @@ class Tally:
         if missing:
             machine.say(f"      planned, but without a result: {missing} tests")
         if failed:
-            for line in details:
+            for line in without_firmware(details):
                 machine.say("      | " + line)
             if repeat:
                 machine.say("      repeat with: " + repeat)
@@ -93,6 +93,12 @@ class Tally:
         if status != 0 and not failures and not report.missing:
             failures = [f"all tests passed, but the program ended with status {status}"]
         self.add(title, seconds, report.count("ok"), failures, report.count("skip"), report.missing, **more)
+
+
+def without_firmware(lines):
+    """What came after the firmware's own words."""
+    lines = list(lines)
+    return lines[next((i for i, line in enumerate(lines) if line.startswith("Tenon: ")), 0):]
 
 
 def run_program(command, limit_s, **environment):

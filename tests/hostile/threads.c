@@ -65,7 +65,7 @@ struct place {
 };
 
 static struct place place[RAW_MAX];
-static uint64_t places, end_time, latest, own_tid;
+static uint64_t places, end_time, latest;
 static uint32_t ended, refused;
 static unsigned char *guarded;
 
@@ -83,7 +83,9 @@ static void choose(struct place *p, uint64_t n)
         {{mm, tn_info(MM_STAT, 0, 64), ~0ull}, TN_SYS_SEND, 0},
         {{mm, tn_info(60, 3, 64), 1, 2, 3, 4}, TN_SYS_CALL, 0},
         {{mm, tn_info(MM_STAT, 0, 64)}, TN_SYS_NB_SEND, 0},
-        {{TN_CLIENT_NTFN_FIRST + own_tid}, TN_SYS_WAIT, 0},
+        {{0},
+         TN_SYS_WAIT,
+         0}, /* start() says for what: its own notification; one of another thread could be missed there */
         {{0}, TN_SYS_YIELD, 0},
         {{first, AREA_PAGES}, TOUCH, 0},
         {{first, AREA_PAGES}, TOUCH, 0},
@@ -99,8 +101,14 @@ static int64_t start(struct place *p, uint64_t n)
 
     (void)mm_map(p->buffer, PAGE, RW, ANON | MAP_FIXED);
     choose(p, n);
-    return mm_thread_create((uint64_t)raw_entry, nowhere[n % 7], nowhere[n / 7 % 7], (uint64_t)&p->raw, MM_HART_ANY,
-                            p->buffer, 0);
+    int64_t tid = mm_thread_create((uint64_t)raw_entry, nowhere[n % 7], nowhere[n / 7 % 7], (uint64_t)&p->raw,
+                                   MM_HART_ANY, p->buffer, 0);
+    /* This thread's number can become a raw one's, and its buffer with it: no valid request is left there for that one. */
+    memset(&tn_self()->ipc_buffer->msg[TN_MSG_REG_WORDS], 0, 3 * sizeof(uint64_t));
+    if (tid > 0 && p->raw.call == TN_SYS_WAIT) {
+        tn_store_relaxed(&p->raw.arg[0], TN_CLIENT_NTFN_FIRST + (uint64_t)tid);
+    }
+    return tid;
 }
 
 /* Ends thread `tid` of this client, with or without pages that go along. */
@@ -226,7 +234,6 @@ int main(int argc, char **argv)
     uint64_t way = check_argument(argc, argv, 3, 0);
 
     places = check_argument(argc, argv, 2, 24);
-    own_tid = tn_self()->tid;
     end_time = tn_time() + tn_start_info()->timebase_hz / 1000 * check_argument(argc, argv, 1, 1000);
     latest = end_time + LATEST_S * tn_start_info()->timebase_hz;
     guarded = mmap(NULL, 4 * PAGE, RW, ANON, -1, 0);

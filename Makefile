@@ -384,7 +384,7 @@ bench-boot: $(BUILD)/kernel.elf build/plugins/marks.so $(addprefix $(BUILD)/prog
 PROFILE_NEEDS := $(BUILD)/kernel.elf build/plugins/profile.so $(addprefix $(BUILD)/programs/,init mmserver bench kbench)
 PICTURE_OF    := pf mmap munmap
 .PHONY: profile profile-picture profile-test
-build/plugins/%.so: platform/qemu-virt/%.c platform/qemu-virt/plugin.h
+build/plugins/%.so: platform/qemu-virt/%.c platform/qemu-virt/plugin_start.c platform/qemu-virt/plugin_start.h platform/qemu-virt/plugin.h
 	@mkdir -p $(@D)
 	@echo "  plug  $@"
 	$(Q)$(HOST_CC) -std=gnu17 -O2 -g $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $(filter %.c,$^)

@@ -33,7 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "plugin.h"
+#include "plugin_start.h"
 
 /* Functions and variables of QEMU itself, exported for modules: ending the current hart's turn, and whether a block that
  * is looked up from now on has one instruction. */
@@ -482,49 +482,20 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 /* ---- Installation ---- */
 
-static int refuse(const char *what, const char *value)
-{
-    fprintf(stderr, "between: %s%s\n", what, value);
-    return 1;
-}
-
-static int set_number(const char *argument)
-{
-    const struct {
-        const char *name;
-        uint64_t *value;
-    } numbers[] = {
-        {"every=", &option.every}, {"hold=", &option.hold},       {"thin=", &option.thin},
-        {"skip=", &option.skip},   {"measure=", &option.measure},
-    };
-
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        size_t length = strlen(numbers[i].name);
-        if (strncmp(argument, numbers[i].name, length) == 0) {
-            char *end;
-            *numbers[i].value = strtoull(argument + length, &end, 10);
-            return *end == '\0' && end != argument + length ? 0 : refuse("not a number: ", argument);
-        }
-    }
-    return refuse("unknown option: ", argument);
-}
-
-int qemu_plugin_version = PLUGIN_API_VERSION;
-
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
+    const struct plugin_option options[] = {
+        {"out=", plugin_file, &option.out},     {"every=", plugin_number, &option.every},
+        {"hold=", plugin_number, &option.hold}, {"thin=", plugin_number, &option.thin},
+        {"skip=", plugin_number, &option.skip}, {"measure=", plugin_number, &option.measure},
+    };
+
+    if (!plugin_start("between", info, HARTS_MAX, argc, argv, options, sizeof options / sizeof options[0]))
+        return -1;
     harts = (unsigned)info->system.smp_vcpus;
-    if (!info->system_emulation || harts > HARTS_MAX)
-        return refuse("needs a whole machine of at most 8 harts", "");
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "out=", 4) == 0)
-            option.out = fopen(argv[i] + 4, "w");
-        else if (set_number(argv[i]) != 0)
-            return 1;
-    }
     seen = calloc(1u << SEEN_BITS, sizeof *seen);
     if (option.out == NULL || seen == NULL)
-        return refuse("out=FILE is missing, or cannot be written; or there is no memory", "");
+        return plugin_refuse("between", "needs out=FILE, and memory");
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
     return 0;
 }

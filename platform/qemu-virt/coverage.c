@@ -18,11 +18,12 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "plugin.h"
+#include "plugin_start.h"
 
 #define PAGE_BYTES 4096u
 #define SEGMENTS_MAX 4
@@ -48,7 +49,7 @@ struct image {
 };
 
 static struct image kernel = {.name = "kernel"}, server = {.name = "server", .by_content = true};
-static const char *out_name;
+static char *out_name;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void *must_have(void *p)
@@ -146,12 +147,6 @@ static void on_end(qemu_plugin_id_t id, void *data)
 
 /* ---- Start ---- */
 
-static int refuse(const char *why)
-{
-    fprintf(stderr, "coverage: %s\n", why);
-    return -1;
-}
-
 static bool read_segment(FILE *in, const Elf64_Phdr *h, struct segment *s)
 {
     *s = (struct segment){.vaddr = h->p_vaddr, .paddr = h->p_paddr, .bytes = h->p_filesz};
@@ -161,8 +156,9 @@ static bool read_segment(FILE *in, const Elf64_Phdr *h, struct segment *s)
 }
 
 /* The executable segments of an ELF file, which our own build has made. */
-static bool read_image(struct image *m, const char *file)
+static bool read_image(const char *file, void *to)
 {
+    struct image *m = to;
     FILE *in = fopen(file, "r");
     Elf64_Ehdr e;
     Elf64_Phdr h;
@@ -178,24 +174,15 @@ static bool read_image(struct image *m, const char *file)
     return good && m->count > 0;
 }
 
-int qemu_plugin_version = PLUGIN_API_VERSION;
-
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-    if (info->version.min > PLUGIN_API_VERSION || info->version.cur < PLUGIN_API_VERSION)
-        return refuse("made for version 1 of QEMU's interface for plug-ins (QEMU 7.2), which this QEMU does not speak");
-    if (!info->system_emulation || strcmp(info->target_name, "riscv64") != 0)
-        return refuse("made for qemu-system-riscv64");
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "out=", 4) == 0)
-            out_name = must_have(strdup(argv[i] + 4));
-        else if (strncmp(argv[i], "kernel=", 7) == 0
-                     ? !read_image(&kernel, argv[i] + 7)
-                     : strncmp(argv[i], "server=", 7) != 0 || !read_image(&server, argv[i] + 7))
-            return refuse("its arguments are out=FILE, kernel=ELF and server=ELF; an ELF file must be readable");
-    }
+    const struct plugin_option options[] = {
+        {"out=", plugin_text, &out_name}, {"kernel=", read_image, &kernel}, {"server=", read_image, &server}};
+
+    if (!plugin_start("coverage", info, INT_MAX, argc, argv, options, sizeof options / sizeof options[0]))
+        return -1;
     if (!out_name || kernel.count == 0)
-        return refuse("needs out=FILE and kernel=ELF");
+        return plugin_refuse("coverage", "needs out=FILE and kernel=ELF");
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
     qemu_plugin_register_atexit_cb(id, on_end, NULL);
     return 0;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "plugin.h"
+#include "plugin_start.h"
 
 #define MARKS_MAX 8u
 #define BYTES_MAX 16u
@@ -95,10 +95,11 @@ static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 }
 
 /* ADDRESS:BYTES; the bytes must lie on one page. */
-static bool read_mark(const char *text)
+static bool read_mark(const char *text, void *to)
 {
     char *end;
 
+    (void)to; /* mark[] */
     if (marks == MARKS_MAX)
         return false;
     struct mark *m = &mark[marks++];
@@ -110,23 +111,14 @@ static bool read_mark(const char *text)
     return *end == 0 && m->count != 0 && m->vaddr % PAGE_BYTES + m->count <= PAGE_BYTES;
 }
 
-int qemu_plugin_version = PLUGIN_API_VERSION;
-
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-    (void)info;
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "out=", 4) == 0) {
-            out = fopen(argv[i] + 4, "w");
-        } else if (strncmp(argv[i], "mark=", 5) != 0 || !read_mark(argv[i] + 5)) {
-            fprintf(stderr, "marks: argument '%s' makes no sense\n", argv[i]);
-            return -1;
-        }
-    }
-    if (out == NULL || marks == 0) {
-        fprintf(stderr, "marks: needs a file that can be written, out=FILE, and mark=ADDRESS:BYTES\n");
+    const struct plugin_option options[] = {{"out=", plugin_file, &out}, {"mark=", read_mark, NULL}};
+
+    if (!plugin_start("marks", info, 1, argc, argv, options, sizeof options / sizeof options[0]))
         return -1;
-    }
+    if (out == NULL || marks == 0)
+        return plugin_refuse("marks", "needs out=FILE and mark=ADDRESS:BYTES");
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
     return 0;
 }

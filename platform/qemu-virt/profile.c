@@ -26,7 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "plugin.h"
+#include "plugin_start.h"
 
 #define PAGE_BYTES 4096u
 #define BUCKETS 1024u
@@ -293,37 +293,15 @@ static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 
 /* ---- Start ---- */
 
-int qemu_plugin_version = PLUGIN_API_VERSION;
-
-static int refuse(const char *why)
-{
-    fprintf(stderr, "profile: %s\n", why);
-    return -1;
-}
-
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-    const char *file = NULL;
+    const struct plugin_option options[] = {
+        {"out=", plugin_file, &out}, {"add=", plugin_number, &add_vaddr}, {"print=", plugin_number, &print_vaddr}};
 
-    if (info->version.min > PLUGIN_API_VERSION || info->version.cur < PLUGIN_API_VERSION)
-        return refuse("made for version 1 of QEMU's interface for plug-ins (QEMU 7.2), which this QEMU does not speak");
-    if (!info->system_emulation || strcmp(info->target_name, "riscv64") != 0 || info->system.smp_vcpus != 1)
-        return refuse("made for one hart of qemu-system-riscv64");
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "out=", 4) == 0)
-            file = argv[i] + 4;
-        else if (strncmp(argv[i], "add=", 4) == 0)
-            add_vaddr = strtoull(argv[i] + 4, NULL, 0);
-        else if (strncmp(argv[i], "print=", 6) == 0)
-            print_vaddr = strtoull(argv[i] + 6, NULL, 0);
-        else
-            return refuse("its arguments are out=FILE, add=ADDRESS and print=ADDRESS");
-    }
-    if (!file || !add_vaddr || !print_vaddr)
-        return refuse("needs out=FILE, add=ADDRESS and print=ADDRESS");
-    out = fopen(file, "w");
-    if (!out)
-        return refuse(strerror(errno));
+    if (!plugin_start("profile", info, 1, argc, argv, options, sizeof options / sizeof options[0]))
+        return -1;
+    if (!out || !add_vaddr || !print_vaddr)
+        return plugin_refuse("profile", "needs out=FILE, add=ADDRESS and print=ADDRESS");
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
     qemu_plugin_register_atexit_cb(id, on_end, NULL);
     return 0;

@@ -18,7 +18,7 @@
  * Written to `out`, an object a line: for each line of memory that two harts wrote in a region (timing_lines.h), then one
  * for the region itself. tests/bench/scale.py makes figures and names of it.
  */
-#include "plugin.h"
+#include "plugin_start.h"
 #include "timing_lines.h"
 #include "timing_turns.h"
 #include <inttypes.h>
@@ -267,53 +267,28 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 /* ---- Installation ---- */
 
-static int refuse(const char *what, const char *value)
-{
-    fprintf(stderr, "timing: %s%s\n", what, value);
-    return 1;
-}
-
-static int set_number(const char *argument)
-{
-    const struct {
-        const char *name;
-        uint64_t *value;
-    } numbers[] = {
-        {"quantum=", &option.quantum},      {"coarse=", &option.coarse},
-        {"device=", &option.device},        {"interrupt=", &option.interrupt},
-        {"memory=", &option.line.memory},   {"transfer=", &option.line.transfer},
-        {"upgrade=", &option.line.upgrade}, {"invalidate=", &option.line.invalidate},
-        {"occupy=", &option.line.occupy},
-    };
-
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        size_t length = strlen(numbers[i].name);
-        if (strncmp(argument, numbers[i].name, length) == 0) {
-            char *end;
-            *numbers[i].value = strtoull(argument + length, &end, 10);
-            return *end == '\0' && end != argument + length ? 0 : refuse("not a number: ", argument);
-        }
-    }
-    return refuse("unknown option: ", argument);
-}
-
-int qemu_plugin_version = PLUGIN_API_VERSION;
-
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
+    const struct plugin_option options[] = {
+        {"out=", plugin_file, &option.out},
+        {"quantum=", plugin_number, &option.quantum},
+        {"coarse=", plugin_number, &option.coarse},
+        {"device=", plugin_number, &option.device},
+        {"interrupt=", plugin_number, &option.interrupt},
+        {"memory=", plugin_number, &option.line.memory},
+        {"transfer=", plugin_number, &option.line.transfer},
+        {"upgrade=", plugin_number, &option.line.upgrade},
+        {"invalidate=", plugin_number, &option.line.invalidate},
+        {"occupy=", plugin_number, &option.line.occupy},
+    };
+
+    if (!plugin_start("timing", info, LINES_HARTS_MAX, argc, argv, options, sizeof options / sizeof options[0]))
+        return -1;
     harts = (unsigned)info->system.smp_vcpus;
-    if (!info->system_emulation || harts > LINES_HARTS_MAX)
-        return refuse("needs a whole machine of at most 128 harts", "");
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "out=", 4) == 0)
-            option.out = fopen(argv[i] + 4, "w");
-        else if (set_number(argv[i]) != 0)
-            return 1;
-    }
     if (option.out == NULL)
-        return refuse("out=FILE is missing, or cannot be written", "");
+        return plugin_refuse("timing", "needs out=FILE");
     if (!lines_init(RAM_BASE, RAM_BYTES, &option.line))
-        return refuse("no address space for the directory of lines", "");
+        return plugin_refuse("timing", "no address space for the directory of lines");
     turns_init(harts, option.coarse);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
     return 0;

@@ -1,4 +1,4 @@
-"""From what the plug-in wrote (platform/qemu-virt/plugins/profile.c) to samples, and from addresses to functions.
+"""From what the plug-in wrote (platform/qemu-virt/profile.c) to samples, and from addresses to functions.
 
 User programs have the same addresses, so a page of instructions belongs to the program that has this content at this
 place. Code that a program has copied elsewhere (the server of the kernel's benchmarks) is found by its content as well.

@@ -138,7 +138,9 @@ struct kt_thread *kt_thread_new(unsigned hart, void (*fn)(struct kt_thread *)); 
 struct kt_thread *kt_thread_new_prio(unsigned hart, unsigned prio, void (*fn)(struct kt_thread *));
 void kt_thread_start(struct kt_thread *t);
 struct kt_thread *kt_spawn(unsigned hart, void (*fn)(struct kt_thread *), uint64_t arg0, uint64_t arg1);
-void kt_join(struct kt_thread *t); /* a thread that does not end, or faults, fails the test */
+void kt_join(struct kt_thread *t);          /* a thread that does not end, or faults, fails the test */
+void kt_spin(struct kt_thread *t);          /* counts in t->count until t->stop */
+void kt_stop_and_join(struct kt_thread *t); /* one that looks at t->stop */
 bool kt_is_done(const struct kt_thread *t);
 __attribute__((noreturn)) void kt_thread_exit(void); /* any thread but main */
 struct kt_thread *kt_self(void);                     /* any thread */

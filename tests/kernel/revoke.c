@@ -151,12 +151,6 @@ static void test_full_cnode(void)
 /* ---- Everything at once ----
  * A waiter may wake with PEER_GONE and run to its end before it is deleted itself. */
 
-static void spin(struct kt_thread *t)
-{
-    for (;;)
-        kt_add(&t->count, 1);
-}
-
 static void wait_recv(struct kt_thread *t)
 {
     struct kt_msg m = {0};
@@ -208,7 +202,7 @@ static void build_everything(unsigned round)
         EXPECT_OK(INV(cnode, TN_CNODE_COPY, i, i % 3 ? receivers : space.table[0], TN_RIGHTS_ALL));
     EXPECT_OK(INV(ntfn, TN_NTFN_DEADLINE, kt_time() + kt_ticks_ms(1000000)));
     for (unsigned hart = 0; hart < kt_harts; hart++) {
-        struct kt_thread *t = kt_spawn(hart, spin, 0, 0);
+        struct kt_thread *t = kt_spawn(hart, kt_spin, 0, 0);
         kt_await_count(&t->count, 1);
     }
     struct kt_msg m = {0};

@@ -1,32 +1,20 @@
 /* Scheduling: strict priorities, preemption, round robin among equals, yield, the effect of priority changes. */
 #include "kt.h"
 
-static void spin(struct kt_thread *t)
-{
-    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE))
-        kt_add(&t->count, 1);
-}
-
-static void stop_and_join(struct kt_thread *t)
-{
-    __atomic_store_n(&t->stop, 1, __ATOMIC_RELEASE); /* pairs with: spin */
-    kt_join(t);
-}
-
 /* A thread of lower priority does not run while a higher one is ready. */
 static void test_strict(void)
 {
     for (unsigned hart = 0; hart < kt_harts && hart < 2; hart++) {
         kt_case(hart);
-        struct kt_thread *high = kt_thread_new_prio(hart, 12, spin), *low = kt_thread_new_prio(hart, 11, spin);
+        struct kt_thread *high = kt_thread_new_prio(hart, 12, kt_spin), *low = kt_thread_new_prio(hart, 11, kt_spin);
         kt_thread_start(high);
         kt_await_count(&high->count, 1);
         kt_thread_start(low);
         kt_sleep_ticks(kt_ticks_ms(60));
         EXPECT_EQ(kt_load_acquire(&low->count), 0);
-        stop_and_join(high);
+        kt_stop_and_join(high);
         kt_await_count(&low->count, 1);
-        stop_and_join(low);
+        kt_stop_and_join(low);
     }
 }
 
@@ -38,12 +26,12 @@ static void test_round_robin(void)
         struct kt_thread *t[THREADS];
         kt_case(hart);
         for (unsigned i = 0; i < THREADS; i++)
-            t[i] = kt_spawn(hart, spin, 0, 0);
+            t[i] = kt_spawn(hart, kt_spin, 0, 0);
         for (unsigned round = 0; round < 3; round++)
             for (unsigned i = 0; i < THREADS; i++)
                 kt_await_count(&t[i]->count, kt_load_acquire(&t[i]->count) + 1);
         for (unsigned i = 0; i < THREADS; i++)
-            stop_and_join(t[i]);
+            kt_stop_and_join(t[i]);
     }
 }
 
@@ -98,7 +86,7 @@ static void test_wake_preempts_cross(void)
             continue;
         kt_case(hart);
         tn_cptr_t ntfn = kt_mint(kt_object(TN_NOTIFICATION, 0), TN_RIGHTS_ALL, 1);
-        struct kt_thread *busy = kt_thread_new_prio(hart, 10, spin),
+        struct kt_thread *busy = kt_thread_new_prio(hart, 10, kt_spin),
                          *woken = kt_thread_new_prio(hart, 11, wait_then_stamp);
         woken->arg[0] = ntfn;
         woken->arg[1] = (uint64_t)&busy->count;
@@ -108,7 +96,7 @@ static void test_wake_preempts_cross(void)
         kt_await_count(&busy->count, 1);
         EXPECT_OK(kt_signal(ntfn));
         kt_join(woken);
-        stop_and_join(busy);
+        kt_stop_and_join(busy);
     }
 }
 
@@ -116,7 +104,7 @@ static void test_wake_preempts_cross(void)
 static void test_priority_change(void)
 {
     unsigned hart = kt_harts - 1;
-    struct kt_thread *a = kt_thread_new_prio(hart, 10, spin), *b = kt_thread_new_prio(hart, 9, spin);
+    struct kt_thread *a = kt_thread_new_prio(hart, 10, kt_spin), *b = kt_thread_new_prio(hart, 9, kt_spin);
 
     kt_thread_start(a);
     kt_await_count(&a->count, 1);
@@ -134,8 +122,8 @@ static void test_priority_change(void)
         kt_sleep_ticks(kt_ticks_ms(3));
         EXPECT_EQ(kt_load_acquire(&b->count), still);
     }
-    stop_and_join(a);
-    stop_and_join(b);
+    kt_stop_and_join(a);
+    kt_stop_and_join(b);
 }
 
 struct log {
@@ -157,14 +145,14 @@ static void yielder(struct kt_thread *t)
 static void test_yield(void)
 {
     for (unsigned hart = 0; hart < kt_harts && hart < 2; hart++) {
-        struct kt_thread *gate_keeper = kt_thread_new_prio(hart, 12, spin), *t[3];
+        struct kt_thread *gate_keeper = kt_thread_new_prio(hart, 12, kt_spin), *t[3];
         kt_case(hart);
         turns.next = 0;
         kt_thread_start(gate_keeper); /* holds the others back until all are ready */
         kt_await_count(&gate_keeper->count, 1);
         for (unsigned i = 0; i < 3; i++)
             t[i] = kt_spawn(hart, yielder, 0, 0);
-        stop_and_join(gate_keeper);
+        kt_stop_and_join(gate_keeper);
         for (unsigned i = 0; i < 3; i++)
             kt_join(t[i]);
         EXPECT_EQ(turns.next, 30);
@@ -185,7 +173,7 @@ static void yield_alone_main(struct kt_thread *t)
 
 static void test_yield_alone(void)
 {
-    struct kt_thread *low = kt_thread_new_prio(kt_main_hart, 9, spin);
+    struct kt_thread *low = kt_thread_new_prio(kt_main_hart, 9, kt_spin);
     struct kt_thread *high = kt_thread_new_prio(kt_main_hart, 10, yield_alone_main);
 
     high->arg[0] = (uint64_t)&low->count;
@@ -193,7 +181,7 @@ static void test_yield_alone(void)
     kt_thread_start(high);
     kt_join(high);
     EXPECT_EQ(high->result[0], 0);
-    stop_and_join(low);
+    kt_stop_and_join(low);
 }
 
 /* arg[0]: endpoint, arg[1]: Reply object. Each answer takes 3 ms; label 0 ends it. */
@@ -248,8 +236,8 @@ static void test_slice_of_server(void)
         kt_thread_start(caller);
         kt_await_count(&caller->count, 40); /* 12 slices */
         EXPECT(kt_load_acquire(&other->count) >= 4);
-        stop_and_join(caller);
-        stop_and_join(other);
+        kt_stop_and_join(caller);
+        kt_stop_and_join(other);
         struct kt_msg end = {0};
         EXPECT_OK(kt_send(ep, &end));
         kt_join(server);

@@ -228,12 +228,6 @@ static void test_pt_revoke_race(void)
         kt_join(t[i]);
 }
 
-static void spin(struct kt_thread *t)
-{
-    for (;;)
-        kt_add(&t->count, 1);
-}
-
 /* Threads made, started, moved, suspended and deleted by every hart, on every hart. */
 static void thread_maker(struct kt_thread *t)
 {
@@ -246,7 +240,7 @@ static void thread_maker(struct kt_thread *t)
         REQUIRE_OK(INV(slot, TN_TCB_SET_SPACE, KT_ROOT, TN_INIT_VSPACE, 0));
         REQUIRE_OK(INV(slot, TN_TCB_SET_AFFINITY, kt_random(&state) % kt_harts));
         REQUIRE_OK(INV(slot, TN_TCB_SET_PRIORITY, KT_PRIO_LOW));
-        REQUIRE_OK(INV(slot, TN_TCB_WRITE_REGS, (uint64_t)spin, (uint64_t)victim->stack_top, (uint64_t)victim->tls,
+        REQUIRE_OK(INV(slot, TN_TCB_WRITE_REGS, (uint64_t)kt_spin, (uint64_t)victim->stack_top, (uint64_t)victim->tls,
                        (uint64_t)victim));
         REQUIRE_OK(INV0(slot, TN_TCB_RESUME));
         if (kt_random(&state) % 2)

@@ -1,12 +1,6 @@
 /* TCB operations: spaces, priority, registers, affinity, badge; every refusal. Life and death: tcb_life.c. */
 #include "kt.h"
 
-static void spin(struct kt_thread *t)
-{
-    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE))
-        kt_add(&t->count, 1);
-}
-
 static void test_set_space_errors(void)
 {
     tn_cptr_t tcb = kt_object(TN_TCB, 0), ep = kt_object(TN_ENDPOINT, 0), vspace = kt_space_with_root();
@@ -164,7 +158,7 @@ static void test_register_errors(void)
     EXPECT_ERROR(INV(tcb, TN_TCB_WRITE_REG, ~0ull, 1), TN_RANGE_ERROR);
     EXPECT_ERROR(INV(tcb, TN_TCB_WRITE_REG, 1), TN_TRUNCATED_MESSAGE);
     EXPECT_ERROR(INV(tcb, TN_TCB_WRITE_REGS, 1, 2, 3), TN_TRUNCATED_MESSAGE);
-    struct kt_thread *t = kt_spawn((kt_main_hart + 1) % kt_harts, spin, 0, 0);
+    struct kt_thread *t = kt_spawn((kt_main_hart + 1) % kt_harts, kt_spin, 0, 0);
     kt_await_count(&t->count, 1);
     EXPECT_ERROR(INV(t->tcb, TN_TCB_WRITE_REGS, 1, 2, 3, 4), TN_ILLEGAL_OPERATION);
     EXPECT_ERROR(INV(t->tcb, TN_TCB_WRITE_REG, 5, 2), TN_ILLEGAL_OPERATION);
@@ -199,7 +193,7 @@ static void test_read_running(void)
 {
     for (unsigned hart = 0; hart < kt_harts && hart < 2; hart++) {
         kt_case(hart);
-        struct kt_thread *t = kt_spawn(hart, spin, 0, 0);
+        struct kt_thread *t = kt_spawn(hart, kt_spin, 0, 0);
         kt_await_count(&t->count, 1);
         struct kt_msg m = INVM(t->tcb, TN_TCB_READ_REGS, 2, 3);
         EXPECT_OK(kt_error(&m));

@@ -1,18 +1,6 @@
 /* Threads started, suspended, moved and deleted, running or not, from their own hart and from others. */
 #include "kt.h"
 
-static void spin(struct kt_thread *t)
-{
-    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE))
-        kt_add(&t->count, 1);
-}
-
-static void stop_and_join(struct kt_thread *t)
-{
-    __atomic_store_n(&t->stop, 1, __ATOMIC_RELEASE); /* pairs with: spin */
-    kt_join(t);
-}
-
 static void check_progress(struct kt_thread *t)
 {
     kt_await_count(&t->count, kt_load_acquire(&t->count) + 100);
@@ -22,7 +10,7 @@ static void test_suspend_resume(void)
 {
     for (unsigned hart = 0; hart < kt_harts; hart++) {
         kt_case(hart);
-        struct kt_thread *t = kt_spawn(hart, spin, 0, 0);
+        struct kt_thread *t = kt_spawn(hart, kt_spin, 0, 0);
         for (unsigned i = 0; i < 5; i++) {
             check_progress(t);
             EXPECT_OK(INV0(t->tcb, TN_TCB_SUSPEND));
@@ -35,7 +23,7 @@ static void test_suspend_resume(void)
             if (i % 2)
                 EXPECT_OK(INV0(t->tcb, TN_TCB_RESUME));
         }
-        stop_and_join(t);
+        kt_stop_and_join(t);
     }
 }
 
@@ -66,7 +54,7 @@ static void test_delete_running(void)
 {
     for (unsigned hart = 0; hart < kt_harts; hart++) {
         kt_case(hart);
-        struct kt_thread *t = kt_spawn(hart, spin, 0, 0);
+        struct kt_thread *t = kt_spawn(hart, kt_spin, 0, 0);
         check_progress(t);
         EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, t->tcb));
         uint64_t count = kt_load_acquire(&t->count);
@@ -115,7 +103,7 @@ static void test_move_running(void)
         kt_await_count(&t->count, kt_load_acquire(&t->count) + 3);
         EXPECT_EQ(kt_load_acquire(&t->result[0]), hart + 1);
     }
-    stop_and_join(t);
+    kt_stop_and_join(t);
 }
 
 static void wait_and_tell(struct kt_thread *t)
@@ -153,7 +141,7 @@ static void tell_hart(struct kt_thread *t)
 /* Moved while it is ready, or inactive, and never ran. */
 static void test_move_ready(void)
 {
-    struct kt_thread *busy = kt_thread_new_prio(1, KT_PRIO_LOW + 2, spin);
+    struct kt_thread *busy = kt_thread_new_prio(1, KT_PRIO_LOW + 2, kt_spin);
 
     kt_thread_start(busy);
     check_progress(busy);
@@ -166,7 +154,7 @@ static void test_move_ready(void)
     kt_thread_start(t);
     kt_join(t);
     EXPECT_EQ(t->result[0], 1);
-    stop_and_join(busy);
+    kt_stop_and_join(busy);
 }
 
 static void move_itself(struct kt_thread *t)
@@ -223,7 +211,7 @@ static void test_move_talking(void)
             check_progress(client);
     }
     check_progress(client);
-    stop_and_join(client);
+    kt_stop_and_join(client);
 }
 
 /* A spinner suspended and resumed at random moments, by several threads at once. */
@@ -251,12 +239,12 @@ static void suspend_storm(struct kt_thread *victim)
 
 static void test_suspend_storm(void)
 {
-    struct kt_thread *victim = kt_spawn(kt_harts - 1, spin, 0, 0);
+    struct kt_thread *victim = kt_spawn(kt_harts - 1, kt_spin, 0, 0);
 
     suspend_storm(victim);
     EXPECT_OK(INV0(victim->tcb, TN_TCB_RESUME));
     check_progress(victim);
-    stop_and_join(victim);
+    kt_stop_and_join(victim);
 }
 
 /* The same with a victim in the middle of calls and a server beside it. */
@@ -357,12 +345,12 @@ static void test_suspend_answered(void)
     t[1] = spawn_prio(0, KT_PRIO_LOW - 1, poker, bell, 0);
     t[2] = kt_spawn(kt_harts - 1, suspend_peer, victim->tcb, 0);
     kt_await_count(&t[2]->count, 4000);
-    stop_and_join(t[2]);
+    kt_stop_and_join(t[2]);
     EXPECT_OK(INV0(victim->tcb, TN_TCB_RESUME));
     check_progress(victim);
     EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, victim->tcb));
-    stop_and_join(t[0]);
-    stop_and_join(t[1]);
+    kt_stop_and_join(t[0]);
+    kt_stop_and_join(t[1]);
     EXPECT_OK(INV(KT_ROOT, TN_CNODE_DELETE, answers->tcb));
 }
 

@@ -131,6 +131,18 @@ void kt_thread_exit(void)
         INV0(t->tcb, TN_TCB_SUSPEND);
 }
 
+void kt_spin(struct kt_thread *t)
+{
+    while (!__atomic_load_n(&t->stop, __ATOMIC_ACQUIRE)) /* pairs with: kt_stop_and_join */
+        kt_add(&t->count, 1);
+}
+
+void kt_stop_and_join(struct kt_thread *t)
+{
+    __atomic_store_n(&t->stop, 1, __ATOMIC_RELEASE); /* pairs with: kt_spin */
+    kt_join(t);
+}
+
 bool kt_is_done(const struct kt_thread *t)
 {
     return __atomic_load_n(&t->done, __ATOMIC_ACQUIRE) != 0; /* pairs with: kt_thread_exit */

@@ -1,4 +1,4 @@
-// uses: libboot/cpio.c
+// uses: libboot/cpio.c tests/host/data.c
 /* The cpio reader against what `cpio -o` wrote from build/host/data/files, and against damaged archives. */
 #include <dirent.h>
 #include <setjmp.h>
@@ -10,33 +10,16 @@
 #include <sys/stat.h>
 #include <boot/cpio.h>
 #include <cmocka.h>
+#include "data.h"
 
-#define DATA "build/host/data/"
 enum { FILES = 10, HEADER_BYTES = 110 };
-
-/* A file, in memory of exactly its size, so that the address sanitizer sees each read past its end. */
-static uint8_t *load(const char *name, size_t *bytes)
-{
-    char path[300];
-    snprintf(path, sizeof(path), DATA "%s", name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    *bytes = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *content = malloc(*bytes + (*bytes == 0));
-    assert_non_null(content);
-    assert_int_equal(fread(content, 1, *bytes, file), *bytes);
-    fclose(file);
-    return content;
-}
 
 static void compare_with_disk(const struct cpio_file *file)
 {
     char path[256];
     snprintf(path, sizeof(path), "files/%s", file->name);
     size_t bytes;
-    uint8_t *content = load(path, &bytes);
+    uint8_t *content = data_load(path, &bytes);
     assert_int_equal(file->bytes, bytes);
     assert_memory_equal(file->data, content, bytes);
     free(content);
@@ -52,7 +35,7 @@ static void test_archives_equal_files(void **state)
     static const char *const names[] = {"dot.cpio", "plain.cpio", "crc.cpio"};
     for (size_t i = 0; i < 3; i++) {
         size_t bytes, at = 0;
-        uint8_t *archive = load(names[i], &bytes);
+        uint8_t *archive = data_load(names[i], &bytes);
         struct cpio c;
         assert_int_equal(cpio_open(&c, archive, bytes), CPIO_OK);
         assert_true(c.bytes <= bytes);
@@ -84,7 +67,7 @@ static void test_truncated(void **state)
 {
     (void)state;
     size_t bytes;
-    uint8_t *archive = load("small.cpio", &bytes);
+    uint8_t *archive = data_load("small.cpio", &bytes);
     struct cpio c;
     assert_int_equal(cpio_open(&c, archive, bytes), CPIO_OK);
     size_t least = c.bytes;
@@ -103,7 +86,7 @@ static void test_truncated(void **state)
 static void expect_open(size_t at, const char *text, size_t text_bytes, int error)
 {
     size_t bytes;
-    uint8_t *archive = load("small.cpio", &bytes);
+    uint8_t *archive = data_load("small.cpio", &bytes);
     size_t second = (HEADER_BYTES + sizeof("empty") + 3) / 4 * 4;
     memcpy(archive + second + at, text, text_bytes);
     struct cpio c;
@@ -137,7 +120,7 @@ static void test_leading_dot_is_left_out(void **state)
 {
     (void)state;
     size_t bytes;
-    uint8_t *archive = load("dot.cpio", &bytes);
+    uint8_t *archive = data_load("dot.cpio", &bytes);
     struct cpio c;
     struct cpio_file file;
     assert_int_equal(cpio_open(&c, archive, bytes), CPIO_OK);
@@ -150,7 +133,7 @@ static void test_bad_position(void **state)
 {
     (void)state;
     size_t bytes;
-    uint8_t *archive = load("small.cpio", &bytes);
+    uint8_t *archive = data_load("small.cpio", &bytes);
     struct cpio c;
     struct cpio_file file;
     assert_int_equal(cpio_open(&c, archive, bytes), CPIO_OK);

@@ -1,4 +1,4 @@
-// uses: libboot/elf.c
+// uses: libboot/elf.c tests/host/data.c
 /* The ELF reader on a program that this build made (tests/host/sample.c), compared field by field with the host's own <elf.h>,
  * and on copies of it with one field damaged. */
 #include <elf.h>
@@ -10,25 +10,9 @@
 #include <string.h>
 #include <boot/elf.h>
 #include <cmocka.h>
+#include "data.h"
 
-#define DATA "build/host/data/"
 #define USER_END (1ull << 38)
-
-static uint8_t *load(const char *name, size_t *bytes)
-{
-    char path[128];
-    snprintf(path, sizeof(path), DATA "%s", name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    *bytes = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *content = malloc(*bytes);
-    assert_non_null(content);
-    assert_int_equal(fread(content, 1, *bytes, file), *bytes);
-    fclose(file);
-    return content;
-}
 
 static Elf64_Phdr *phdrs(uint8_t *image)
 {
@@ -58,7 +42,7 @@ static void test_sample(void **state)
     static const char *const names[] = {"sample.elf", "stripped.elf"};
     for (size_t n = 0; n < 2; n++) {
         size_t bytes;
-        uint8_t *image = load(names[n], &bytes);
+        uint8_t *image = data_load(names[n], &bytes);
         struct elf e;
         struct elf_segment s;
         assert_int_equal(elf_open(&e, image, bytes, USER_END), ELF_OK);
@@ -82,7 +66,7 @@ static void test_symbols(void **state)
 {
     (void)state;
     size_t bytes;
-    uint8_t *image = load("sample.elf", &bytes);
+    uint8_t *image = data_load("sample.elf", &bytes);
     struct elf e;
     uint64_t offset = 99;
     assert_int_equal(elf_open(&e, image, bytes, USER_END), ELF_OK);
@@ -93,7 +77,7 @@ static void test_symbols(void **state)
     assert_string_equal(elf_symbol(&e, e.low, &offset), "sample_function");
     assert_null(elf_symbol(&e, 0x1000, &offset));
     free(image);
-    image = load("stripped.elf", &bytes);
+    image = data_load("stripped.elf", &bytes);
     assert_int_equal(elf_open(&e, image, bytes, USER_END), ELF_OK);
     assert_null(elf_symbol(&e, e.entry, &offset));
     free(image);
@@ -103,7 +87,7 @@ static void test_truncated(void **state)
 {
     (void)state;
     size_t bytes;
-    uint8_t *image = load("stripped.elf", &bytes);
+    uint8_t *image = data_load("stripped.elf", &bytes);
     Elf64_Phdr *last = phdr_of(image, PT_LOAD, 2);
     size_t least = last->p_offset + last->p_filesz;
     struct elf e;
@@ -121,7 +105,7 @@ static void test_truncated(void **state)
 #define EXPECT(error, where, field, value)                                                                             \
     do {                                                                                                               \
         size_t bytes_;                                                                                                 \
-        uint8_t *image = load("sample.elf", &bytes_);                                                                  \
+        uint8_t *image = data_load("sample.elf", &bytes_);                                                             \
         Elf64_Ehdr *header = (Elf64_Ehdr *)image;                                                                      \
         (void)header;                                                                                                  \
         (where)->field = (value);                                                                                      \
@@ -204,7 +188,7 @@ static void test_no_tls(void **state)
 {
     (void)state;
     size_t bytes;
-    uint8_t *image = load("sample.elf", &bytes);
+    uint8_t *image = data_load("sample.elf", &bytes);
     struct elf e;
     struct elf_segment s;
     TLS->p_type = PT_NULL;
@@ -221,7 +205,7 @@ static void test_bad_symbols_are_no_error(void **state)
     EXPECT(ELF_OK, header, e_shnum, 0xffff);
     EXPECT(ELF_OK, header, e_shentsize, 1);
     size_t bytes;
-    uint8_t *image = load("sample.elf", &bytes);
+    uint8_t *image = data_load("sample.elf", &bytes);
     Elf64_Ehdr *header = (Elf64_Ehdr *)image;
     Elf64_Shdr *sections = (Elf64_Shdr *)(image + header->e_shoff);
     struct elf e;
@@ -232,7 +216,7 @@ static void test_bad_symbols_are_no_error(void **state)
     assert_int_equal(elf_open(&e, image, bytes, USER_END), ELF_OK);
     assert_null(elf_symbol(&e, e.entry, &offset));
     free(image);
-    image = load("sample.elf", &bytes); /* the same of the strings */
+    image = data_load("sample.elf", &bytes); /* the same of the strings */
     header = (Elf64_Ehdr *)image;
     sections = (Elf64_Shdr *)(image + header->e_shoff);
     for (unsigned i = 0; i < header->e_shnum; i++)

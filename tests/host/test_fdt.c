@@ -1,4 +1,4 @@
-// uses: libboot/fdt.c libboot/fdt_value.c
+// uses: libboot/fdt.c libboot/fdt_value.c tests/host/data.c
 /* The device-tree reader against libfdt, on trees of QEMU and odd ones, and against damaged trees.
  *
  * Trees come from build/host/data (tests/host/data.sh). Comparing walks the whole tree with both readers.
@@ -12,34 +12,19 @@
 #include <boot/fdt.h>
 #include <cmocka.h>
 #include <libfdt.h>
-
-#define DATA "build/host/data/"
+#include "data.h"
 
 static const char *const trees[] = {"virt-1",   "virt-2",    "virt-4",     "virt-16", "virt-128",
                                     "virt-aia", "virt-numa", "virt-slack", "odd"};
 enum { TREES = sizeof(trees) / sizeof(trees[0]) };
 
-/* The tree, in memory of exactly its size, so that the address sanitizer sees each read past its end. */
-static void *load(const char *name, size_t *bytes)
-{
-    char path[128];
-    snprintf(path, sizeof(path), DATA "%s.dtb", name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    *bytes = (size_t)ftell(file);
-    rewind(file);
-    void *blob = malloc(*bytes);
-    assert_non_null(blob);
-    assert_int_equal(fread(blob, 1, *bytes, file), *bytes);
-    fclose(file);
-    return blob;
-}
-
 static void *load_open(const char *name, struct dt *t)
 {
+    char file[64];
     size_t bytes;
-    void *blob = load(name, &bytes);
+
+    snprintf(file, sizeof(file), "%s.dtb", name);
+    void *blob = data_load(file, &bytes);
     assert_int_equal(dt_open(t, blob, bytes), DT_OK);
     return blob;
 }
@@ -281,7 +266,7 @@ static void test_bad_handles(void **state)
 static void expect_open(uint32_t at, uint32_t word, int error, uint32_t bad_at)
 {
     size_t bytes;
-    uint8_t *blob = load("odd", &bytes);
+    uint8_t *blob = data_load("odd.dtb", &bytes);
     for (int i = 0; i < 4; i++)
         blob[at + (uint32_t)i] = (uint8_t)(word >> (24 - 8 * i));
     struct dt t;
@@ -298,7 +283,7 @@ static void test_bad_headers(void **state)
     uint32_t total;
     {
         size_t bytes;
-        void *blob = load("odd", &bytes);
+        void *blob = data_load("odd.dtb", &bytes);
         total = (uint32_t)bytes;
         assert_int_equal(dt_open(&t, blob, bytes - 1), DT_TRUNCATED);
         assert_int_equal(dt_open(&t, blob, 39), DT_TRUNCATED);

@@ -56,7 +56,8 @@ bool plugin_start(const char *plugin, const qemu_info_t *info, int harts_max, in
         return false;
     }
     if (!info->system_emulation || strcmp(info->target_name, "riscv64") != 0 || info->system.smp_vcpus > harts_max) {
-        fprintf(stderr, "%s: made for qemu-system-riscv64 with at most %d harts\n", plugin, harts_max);
+        fprintf(stderr, "%s: made for qemu-system-riscv64 with %d hart%s at most\n", plugin, harts_max,
+                harts_max == 1 ? "" : "s");
         return false;
     }
     for (int i = 0; i < argc; i++) {

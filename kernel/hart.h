@@ -57,7 +57,7 @@ struct hart {
     struct tcb *fp_owner; /* whose state the FP registers hold; see fp.h */
     uint64_t ready_bits;  /* bit p: ready_first[p] is a thread, or a mark; see sched.c */
     uint32_t index;       /* 0 .. harts - 1 */
-    bool resched;         /* a thread of higher priority became ready, or the slice is over */
+    bool resched;         /* a thread of higher priority became ready, or a priority changed */
     bool slice_armed;
     uint32_t locks_held;  /* lockdep: bit = rank */
     uint64_t vspace_bit;  /* this hart's bit in a VSpace's set of harts, and */

@@ -11,7 +11,7 @@ void sched_enqueue_first(struct hart *h, struct tcb *t);
 void sched_enqueue_last(struct hart *h, struct tcb *t);
 void sched_dequeue(struct hart *h, struct tcb *t);
 
-/* Highest priority in the ready queue; -1 if it is empty. */
+/* Highest priority of a ready thread or of a mark (sched.c); -1 if there is neither. */
 static inline int sched_top(const struct hart *h)
 {
     if (likely(h->ready_bits == 0))
@@ -29,7 +29,7 @@ static inline int sched_top(const struct hart *h)
 /* A WAKING thread is at home (this hart). */
 void sched_arrive(struct hart *h, struct tcb *t);
 
-/* Is no thread above this priority ready? */
+/* Is no thread above this priority ready, and the slice of this one's not over? */
 static inline bool sched_none_above(const struct hart *h, uint32_t priority)
 {
     return h->ready_bits >> priority <= 1;
@@ -44,7 +44,7 @@ void sched_hand_over(struct hart *h, struct tcb *t);
 struct tcb *sched_choose(struct hart *h);
 /* The current thread goes behind its equals. */
 void sched_yield(struct hart *h);
-/* The slice of the current thread is over. */
+/* The slice is over: the current thread's, or the one it runs on for a client. */
 void sched_slice_over(struct hart *h);
 /* A hart enters user mode for the first time, or idles. Does not return. */
 void sched_start(void) __attribute__((noreturn));

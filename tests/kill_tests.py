@@ -81,7 +81,8 @@ def boot(run, build, rounds, options):
     os.makedirs(system.work, exist_ok=True)
     out = os.path.join(system.work, "between.txt")
     plugin = os.path.join("build", "plugins", "between.so")
-    system.extra = ["-plugin", ",".join([plugin, f"out={out}", f"thin={run.thin}", f"skip={int(run.code == 'user')}", *options])]
+    fixed = [f"out={out}", f"warm={WARM}", f"thin={run.thin}", f"skip={int(run.code == 'user')}"]
+    system.extra = ["-plugin", ",".join([plugin, *fixed, *options])]
     result = machine.run(system, lambda line: None)
     found = {kind: [] for kind in KINDS}
     with open(out, encoding="utf-8") as source:

@@ -22,12 +22,13 @@
  * every one has its turn, at its first execution in the request. `thin=N` takes about one of N, the same ones in every
  * run; `skip=1` leaves out those of kernel and firmware; `every=N` adds instructions at a later execution: those whose
  * number, counted from the mark on, is a multiple of N. With `measure=1` nobody is stopped before the end, and the
- * points are counted, each once a round. The first 24 rounds of a kind have no points: what a system does once, like opening
+ * points are counted, each once a round. The first `warm` rounds of a kind have no points: what a system does once, like opening
  * its first chunk of memory, is over then.
  *
  * Written to `out`, a line for each round: kind, number of the instruction, address, first bytes of the code there, and
  * `point`; or `over` where the request was over before there was another point. With `measure=1` a line for each point, too,
- * with `counted`, and behind each the number of points in the round. The number is exact with `every` alone: else blocks without points run whole, and may be left early.
+ * with `counted`, and behind each the number of points in the round. The number is exact with `every` alone: else blocks
+ * without points run whole, and may be left early.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,7 +55,6 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 #define SLICE 3000u    /* instructions of a turn while no round is on */
 #define RELAY 1000u    /* of a short turn, at most */
 #define SETTLE 100000u /* instructions after which nobody waits for the other to idle any more */
-#define WARM 24u       /* first rounds of a kind, in which nothing is a point */
 #define STEPS 200u     /* one by one and without a point, before whole blocks are tried again */
 
 #define WFI 0x10500073u
@@ -65,7 +65,7 @@ _Noreturn void cpu_loop_exit_restore(void *cpu, uintptr_t host_pc);
 enum mark { MARK_READY = 16, MARK_OVER, MARK_DONE, MARK_BEGIN = 32 };
 
 static struct {
-    uint64_t every, hold, thin, skip, measure;
+    uint64_t every, hold, thin, skip, measure, warm;
     FILE *out;
 } option = {.hold = 500000, .thin = 1};
 
@@ -128,7 +128,7 @@ static uint64_t mix(uint64_t h, uint64_t value)
 
 static bool is_skipped(const struct place *p)
 {
-    if (p->key / 64 % option.thin != 0 || rounds[kind] <= WARM)
+    if (p->key / 64 % option.thin != 0 || rounds[kind] <= option.warm)
         return true;
     return option.skip && (p->pc >= KERNEL_HALF || (p->pc >= FIRMWARE_LOW && p->pc < FIRMWARE_HIGH));
 }
@@ -153,7 +153,7 @@ static bool is_point(const struct place *p)
 /* No instruction of the block can be a point. */
 static bool has_none(struct block *b)
 {
-    if (rounds[kind] <= WARM)
+    if (rounds[kind] <= option.warm)
         return true;
     if (option.every != 0 || option.measure)
         return false;
@@ -488,6 +488,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
         {"out=", plugin_file, &option.out},     {"every=", plugin_number, &option.every},
         {"hold=", plugin_number, &option.hold}, {"thin=", plugin_number, &option.thin},
         {"skip=", plugin_number, &option.skip}, {"measure=", plugin_number, &option.measure},
+        {"warm=", plugin_number, &option.warm},
     };
 
     if (!plugin_start("between", info, HARTS_MAX, argc, argv, options, sizeof options / sizeof options[0]))
